@@ -1,0 +1,48 @@
+/** Every operational error: its code, what it means, and what to do about it. */
+
+/** status: HTTP status when it reaches a caller. */
+interface ErrorEntry {
+  readonly status: number;
+  readonly hint: string;
+}
+
+/** The one table of operational errors; docs/errors.md is tested against it. */
+export const ERRORS = {
+  invalid_setting: { status: 500, hint: 'lull config shows every setting and where it came from' },
+  port_taken: { status: 500, hint: 'choose another port: npm start -- --port 8090' },
+  data_unwritable: { status: 500, hint: 'choose a folder that you may write: --data DIR' },
+  data_locked: { status: 500, hint: 'stop the other process, or use another folder: --data DIR' },
+  data_mismatch: { status: 500, hint: 'use the data folder with its own settings, or a new one' },
+  library_missing: { status: 500, hint: 'install it: apt-get install libatomic1' },
+  disk_full: { status: 507, hint: 'free some space, or lower --max-disk' },
+  log_full: { status: 507, hint: 'raise --max-disk, or wait until old data has expired' },
+  log_closed: { status: 503, hint: 'the system is stopping: try again in a moment' },
+  log_corrupt: { status: 500, hint: 'restore the data folder from a backup, or start a new one' },
+  back_filling: { status: 503, hint: 'wait for /ready, then send again' },
+  not_ready: { status: 503, hint: 'wait for /ready, then ask again' },
+  position_pending: { status: 503, hint: 'the write is stored but not yet visible: ask again' },
+  invalid_cursor: { status: 400, hint: 'take nextCursor as it was given, or start without one' },
+  invalid_parameter: { status: 400, hint: 'see /docs for what this request takes' },
+  invalid_json: { status: 400, hint: 'send one JSON object, an array of them, or one a line' },
+  invalid_event: { status: 400, hint: 'see /docs for the fields of an event' },
+  body_too_large: { status: 413, hint: 'send at most 10 MB and 50,000 events in one request' },
+  unauthorized: { status: 401, hint: 'send Authorization: Bearer TOKEN' },
+  not_found: { status: 404, hint: 'see /docs for what can be asked' },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An operational error: something outside the program is not as it must be. */
+export class LullError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly status: number;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; hint?: string }) {
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'LullError';
+    this.code = code;
+    this.hint = options?.hint ?? ERRORS[code].hint;
+    this.status = ERRORS[code].status;
+  }
+}

@@ -1,0 +1,56 @@
+/** The event log: partitioned, ordered within a partition, durable, replayable. */
+
+export interface LogRecord {
+  /** Rises within the partition, from 0; there may be holes. */
+  readonly offset: number;
+  /** When the log took it, epoch milliseconds; never falls within a partition. */
+  readonly arrivalMs: number;
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+export interface NewRecord {
+  readonly partition: number;
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+/** Reading side of a topic. Any number of readers, each keeping its own positions. */
+export interface TopicReader {
+  readonly name: string;
+  /** Identifies this log for ever: offsets of another log mean nothing here. */
+  readonly logId: string;
+  readonly partitionCount: number;
+  /** Offset of the oldest record kept; equals `endOffset` when there is none. */
+  firstOffset(partition: number): number;
+  /** Offset that the next record will get; every record below it is durable and can be read. */
+  endOffset(partition: number): number;
+  /**
+   * The records from `fromOffset` on, in order, about `maxBytes` of them (at least one); empty at
+   * the end. Starts at `firstOffset` when `fromOffset` is below it.
+   */
+  read(partition: number, fromOffset: number, maxBytes: number): Promise<LogRecord[]>;
+  /** Calls back after the end of a partition has moved; returns the way to stop it. */
+  onAppend(listener: (partition: number) => void): () => void;
+}
+
+/** A topic that this process may write. */
+export interface Topic extends TopicReader {
+  /**
+   * Appends and resolves when all of it is durable (synced, or acknowledged by all replicas), with
+   * the offset of each record. Records of one call keep their order within a partition; calls are
+   * appended in the order in which they were made. Rejects with `log_full` when the disk or its
+   * bound is reached and `log_closed` after `close`; then none of the call's records may be lost
+   * silently: some may have been appended.
+   */
+  append(records: readonly NewRecord[]): Promise<number[]>;
+  /**
+   * Lets go of records below these offsets (by partition); what is deleted, and when, is the
+   * log's own affair. Never deletes at or above them.
+   */
+  release(offsets: readonly number[]): Promise<void>;
+  /** Bytes it takes on disk. */
+  sizeBytes(): number;
+  /** Waits for appends under way, syncs, and closes. Reads and appends after it reject. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,67 @@
+/** A partition's state: key/value records, changed only in one atomic commit with their outputs. */
+import type { TopicReader } from '../log/log.ts';
+
+/** Where a partition stands: stored in the same commit as everything that led to it. */
+export interface Checkpoint {
+  /** The input log that `nextOffset` belongs to. */
+  readonly logId: string;
+  /** Offset of the first input record not yet in the state. */
+  readonly nextOffset: number;
+  /** The event clock, epoch milliseconds; `-Infinity` before the first accepted event. */
+  readonly clockMs: number;
+}
+
+export interface StateWrite {
+  readonly key: Uint8Array;
+  /** null deletes. */
+  readonly value: Uint8Array | null;
+}
+
+/** Moves a user's entry in the deadline index; at most one entry a user. */
+export interface DeadlineMove {
+  readonly userId: string;
+  /** The minute (epoch) of the entry to remove; null when there was none. */
+  readonly fromMinute: number | null;
+  /** The minute of the entry to write; null when nothing of the user is due any more. */
+  readonly toMinute: number | null;
+}
+
+/** A record for one of the topics that the processor writes. */
+export interface OutputRecord {
+  readonly topic: string;
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+/** Everything that one partition changes in one commit. */
+export interface PartitionCommit {
+  readonly partition: number;
+  readonly writes: readonly StateWrite[];
+  readonly deadlines: readonly DeadlineMove[];
+  readonly outputs: readonly OutputRecord[];
+  readonly checkpoint: Checkpoint;
+}
+
+export interface StateStore {
+  /** Makes a partition ready to serve here; null when nothing was ever committed. */
+  open(partition: number): Promise<Checkpoint | null>;
+  /** Values in the order of the keys, null where there is none; sees every commit that resolved. */
+  getMany(partition: number, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;
+  /** Users whose deadline entry lies at or before a minute, earliest first, at most `limit`. */
+  dueUsers(partition: number, untilMinute: number, limit: number): Promise<string[]>;
+  /** Every key of the partition that starts with `prefix`, in byte order, lazily. */
+  scan(partition: number, prefix: Uint8Array): AsyncIterable<{ key: Uint8Array; value: Uint8Array }>;
+  /**
+   * All of it or nothing: state, deadline index, outputs and checkpoints of these partitions.
+   * Resolves with the position of the commit, which rises by commit; calls are applied in order.
+   */
+  commit(commits: readonly PartitionCommit[]): Promise<number>;
+  /** Makes everything committed so far survive a power loss, and says up to which input offsets. */
+  sync(): Promise<ReadonlyMap<number, number>>;
+  /** The topics that commits write to, for reading. */
+  topic(name: string): TopicReader;
+  /** Deletes outputs of a topic below these offsets, by partition. */
+  releaseOutputs(topic: string, offsets: readonly number[]): Promise<void>;
+  sizeBytes(): Promise<number>;
+  close(): Promise<void>;
+}
