@@ -50,7 +50,10 @@ export interface StateStore {
   /** Users whose deadline entry lies at or before a minute, earliest first, at most `limit`. */
   dueUsers(partition: number, untilMinute: number, limit: number): Promise<string[]>;
   /** Every key of the partition that starts with `prefix`, in byte order, lazily. */
-  scan(partition: number, prefix: Uint8Array): AsyncIterable<{ key: Uint8Array; value: Uint8Array }>;
+  scan(
+    partition: number,
+    prefix: Uint8Array,
+  ): AsyncIterable<{ key: Uint8Array; value: Uint8Array }>;
   /**
    * All of it or nothing: state, deadline index, outputs and checkpoints of these partitions.
    * Resolves with the position of the commit, which rises by commit; calls are applied in order.
