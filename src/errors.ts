@@ -21,13 +21,27 @@ export const ERRORS = {
   back_filling: { status: 503, hint: 'wait for /ready, then send again' },
   not_ready: { status: 503, hint: 'wait for /ready, then ask again' },
   position_pending: { status: 503, hint: 'the write is stored but not yet visible: ask again' },
+  too_busy: { status: 503, hint: 'send again in a moment, with fewer requests at a time' },
+  too_many_streams: {
+    status: 503,
+    hint: 'close a stream that is no longer read, or ask again later',
+  },
   invalid_cursor: { status: 400, hint: 'take nextCursor as it was given, or start without one' },
   invalid_parameter: { status: 400, hint: 'see /docs for what this request takes' },
   invalid_json: { status: 400, hint: 'send one JSON object, an array of them, or one a line' },
   invalid_event: { status: 400, hint: 'see /docs for the fields of an event' },
   body_too_large: { status: 413, hint: 'send at most 10 MB and 50,000 events in one request' },
   unauthorized: { status: 401, hint: 'send Authorization: Bearer TOKEN' },
+  unsupported_encoding: {
+    status: 415,
+    hint: 'send the body as it is, or with Content-Encoding: gzip',
+  },
+  user_unknown: { status: 404, hint: 'send an event of this user: POST /api/events' },
+  session_closed: { status: 404, hint: 'GET /api/sessions/history/:userId has it' },
+  session_unknown: { status: 404, hint: 'take a sessionId from history, converted or a stream' },
+  method_not_allowed: { status: 405, hint: 'see /docs for the methods of each path' },
   not_found: { status: 404, hint: 'see /docs for what can be asked' },
+  internal: { status: 500, hint: 'this is a defect: report it with the line in the log' },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;
