@@ -8,6 +8,7 @@ interface ErrorEntry {
 
 /** The one table of operational errors; docs/errors.md is tested against it. */
 export const ERRORS = {
+  wrong_usage: { status: 500, hint: 'add --help to the command to see what it takes' },
   invalid_setting: { status: 500, hint: 'lull config shows every setting and where it came from' },
   port_taken: { status: 500, hint: 'choose another port: npm start -- --port 8090' },
   data_unwritable: { status: 500, hint: 'choose a folder that you may write: --data DIR' },

@@ -1,0 +1,333 @@
+/** Every setting once: its flag, environment name, default and help, and from all of them a Config. */
+import {
+  DEFAULT_DEFINITION,
+  definitionProblem,
+  durationText,
+  parseDuration,
+  type SessionDefinition,
+} from './core/definition.ts';
+import { LullError } from './errors.ts';
+import { LOG_LEVELS } from './ops/logger.ts';
+import {
+  choice,
+  decimal,
+  duration,
+  listOf,
+  onOff,
+  type Setting,
+  setting,
+  size,
+  text,
+  whole,
+} from './setting.ts';
+
+const DEFAULTS = DEFAULT_DEFINITION;
+
+const SETTINGS = {
+  host: setting(text('address'), {
+    flag: '--host',
+    env: 'HOST',
+    default: '127.0.0.1',
+    help: 'address to listen on; any but loopback needs a token',
+  }),
+  port: setting(whole(0, 65_535), {
+    flag: '--port',
+    env: 'PORT',
+    default: '8080',
+    help: 'port to listen on; 0 takes a free one',
+  }),
+  token: setting(text('secret'), {
+    flag: '--token',
+    env: 'LULL_TOKEN',
+    default: null,
+    help: 'what requests must carry; better set in the environment, where others do not see it',
+    secret: true,
+  }),
+  auth: setting(choice('token', 'none'), {
+    flag: '--auth',
+    env: 'LULL_AUTH',
+    default: 'token',
+    help: 'none: listen without a token even beyond loopback',
+  }),
+  dataDir: setting(text('folder'), {
+    flag: '--data',
+    env: 'LULL_DATA',
+    default: './data',
+    help: 'folder for everything that is kept',
+  }),
+  gapMs: setting(duration(), {
+    flag: '--gap',
+    env: 'LULL_GAP',
+    default: durationText(DEFAULTS.gapMs),
+    help: 'events of a user at most this far apart belong together',
+  }),
+  graceMs: setting(duration(), {
+    flag: '--grace',
+    env: 'LULL_GRACE',
+    default: durationText(DEFAULTS.tiersMs[0]!),
+    help: 'how long late events are waited for before a session closes; the first tier',
+  }),
+  tiersMs: setting(listOf(duration()), {
+    flag: '--tiers',
+    env: 'LULL_TIERS',
+    default: DEFAULTS.tiersMs.map(durationText).join(','),
+    help: 'deadlines after the gap; a session that changed is sent again at each',
+  }),
+  maxDurationMs: setting(duration(), {
+    flag: '--max-duration',
+    env: 'LULL_MAX_DURATION',
+    default: durationText(DEFAULTS.maxDurationMs),
+    help: 'longest session; 0 for no bound',
+  }),
+  maxEvents: setting(whole(0, 1_000_000_000), {
+    flag: '--max-events',
+    env: 'LULL_MAX_EVENTS',
+    default: String(DEFAULTS.maxEvents),
+    help: 'most events in a session; 0 for no bound',
+  }),
+  endTypes: setting(listOf(text('type')), {
+    flag: '--end-types',
+    env: 'LULL_END_TYPES',
+    default: DEFAULTS.endTypes.join(','),
+    help: 'event types that end a session',
+  }),
+  idleMs: setting(duration(), {
+    flag: '--idle',
+    env: 'LULL_IDLE',
+    default: durationText(DEFAULTS.idleMs),
+    help: 'without events for this long, sessions close by the time that passes',
+  }),
+  maxFutureMs: setting(duration(), {
+    flag: '--max-future',
+    env: 'LULL_MAX_FUTURE',
+    default: durationText(DEFAULTS.maxFutureMs),
+    help: 'events timed further past their arrival are refused',
+  }),
+  partitions: setting(whole(1, 1024), {
+    flag: '--partitions',
+    env: 'LULL_PARTITIONS',
+    default: '8',
+    help: 'partitions of a new event log; fixed for its life',
+  }),
+  fsync: setting(choice('always', 'interval', 'never'), {
+    flag: '--fsync',
+    env: 'LULL_FSYNC',
+    default: 'always',
+    help: 'when events are synced to disk: before each answer, once a second, or never',
+  }),
+  commitIntervalMs: setting(duration(), {
+    flag: '--commit-interval',
+    env: 'LULL_COMMIT_INTERVAL',
+    default: '20ms',
+    help: 'how often what was processed is committed and becomes visible',
+  }),
+  memoryUsers: setting(whole(1, 100_000_000), {
+    flag: '--memory-users',
+    env: 'LULL_MEMORY_USERS',
+    default: '200000',
+    help: 'users whose sessions are kept in memory, in all partitions together',
+  }),
+  retainEventsMs: setting(duration(), {
+    flag: '--retain-events',
+    env: 'LULL_RETAIN_EVENTS',
+    default: '24h',
+    help: 'how long events are kept once nothing can change their session any more',
+  }),
+  retainSessionsMs: setting(duration(), {
+    flag: '--retain-sessions',
+    env: 'LULL_RETAIN_SESSIONS',
+    default: '30d',
+    help: 'how long closed sessions are kept',
+  }),
+  maxDiskBytes: setting(size(), {
+    flag: '--max-disk',
+    env: 'LULL_MAX_DISK',
+    default: '2GB',
+    help: 'most that the data folder may take; the oldest goes first',
+  }),
+  simulate: setting(onOff(), {
+    flag: '--simulate',
+    env: 'LULL_SIMULATE',
+    default: 'true',
+    help: 'simulated shoppers send events',
+  }),
+  backfillMs: setting(duration(), {
+    flag: '--backfill',
+    env: 'LULL_BACKFILL',
+    default: '24h',
+    help: 'how much of the past the simulated shoppers fill in at first',
+  }),
+  users: setting(whole(1, 1_000_000), {
+    flag: '--users',
+    env: 'LULL_USERS',
+    default: null,
+    help: 'simulated shoppers at any moment; 50, or as many as the rate needs',
+  }),
+  ratePerSecond: setting(decimal(0.001, 10_000_000), {
+    flag: '--rate',
+    env: 'LULL_RATE',
+    default: null,
+    help: "simulated events a second; without it, the shoppers' own pace",
+  }),
+  seed: setting(whole(0, Number.MAX_SAFE_INTEGER), {
+    flag: '--seed',
+    env: 'LULL_SEED',
+    default: null,
+    help: 'makes the simulated shoppers repeatable',
+  }),
+  logLevel: setting(choice(...LOG_LEVELS), {
+    flag: '--log-level',
+    env: 'LOG_LEVEL',
+    default: 'warn',
+    help: 'how much is logged on standard error',
+  }),
+};
+
+export type SettingName = keyof typeof SETTINGS;
+
+type Values = {
+  readonly [Name in SettingName]: (typeof SETTINGS)[Name] extends Setting<infer Value>
+    ? Value
+    : never;
+};
+
+export interface Config extends Values {
+  /** The settings that the core decides by, as it wants them. */
+  readonly definition: SessionDefinition;
+}
+
+export type Origin = 'default' | 'environment' | 'flag';
+
+/** Where a value came from, and how it reads. */
+export interface Provenance {
+  readonly origin: Origin;
+  readonly text: string | null;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly provenance: Readonly<Record<SettingName, Provenance>>;
+}
+
+/** By flag without dashes, camelCase (`maxDisk`), as the command line gives them. */
+export type Flags = Readonly<Record<string, string | boolean | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+export function settingOf(name: SettingName): Setting {
+  return SETTINGS[name];
+}
+
+/**
+ * The settings in force: a flag wins over the environment, that over the default; `defaults` are
+ * a command's own. Throws `wrong_usage` for what a flag got wrong, `invalid_setting` for the rest.
+ */
+export function loadConfig(
+  flags: Flags,
+  environment: Environment = process.env,
+  defaults: Partial<Record<SettingName, string>> = {},
+): LoadedConfig {
+  const provenance = {} as Record<SettingName, Provenance>;
+  for (const name of SETTING_NAMES) {
+    const { flag, env, default: standard } = SETTINGS[name];
+    const byFlag = flags[flagKey(flag)];
+    const byEnvironment = environment[env];
+    // An empty variable is how many tools say "not set".
+    if (byFlag !== undefined) provenance[name] = { origin: 'flag', text: String(byFlag) };
+    else if (byEnvironment) provenance[name] = { origin: 'environment', text: byEnvironment };
+    else provenance[name] = { origin: 'default', text: defaults[name] ?? standard };
+  }
+  const values = alignGraceAndTiers(parseAll(provenance), provenance);
+  const definition = definitionOf(values, provenance);
+  return Object.freeze({ config: Object.freeze({ ...values, definition }), provenance });
+}
+
+/** `--max-disk` -> `maxDisk`. */
+export function flagKey(flag: string): string {
+  return flag.slice(2).replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function parseAll(provenance: Record<SettingName, Provenance>): Values {
+  const values: Partial<Record<SettingName, unknown>> = {};
+  for (const name of SETTING_NAMES) {
+    const { kind } = SETTINGS[name];
+    const { text } = provenance[name];
+    const value = text === null ? null : kind.parse(text.trim());
+    if (value === undefined) throw refusal(provenance, [name], `must be ${kind.wanted}`);
+    values[name] = value;
+  }
+  return values as Values;
+}
+
+/** The grace is the first tier: the one that was given decides; given both, they must agree. */
+function alignGraceAndTiers(values: Values, provenance: Record<SettingName, Provenance>): Values {
+  const { graceMs, tiersMs } = values;
+  if (provenance.graceMs.origin === 'default') {
+    const first = tiersMs[0] ?? graceMs;
+    provenance.graceMs = { origin: provenance.tiersMs.origin, text: durationText(first) };
+    return { ...values, graceMs: first };
+  }
+  if (provenance.tiersMs.origin === 'default') {
+    // Later tiers that a long grace has overtaken fall away.
+    const aligned = [graceMs, ...tiersMs.slice(1).filter((tierMs) => tierMs > graceMs)];
+    const text = aligned.map(durationText).join(',');
+    provenance.tiersMs = { origin: provenance.graceMs.origin, text };
+    return { ...values, tiersMs: Object.freeze(aligned) };
+  }
+  if (tiersMs[0] === graceMs) return values;
+  throw refusal(provenance, ['graceMs', 'tiersMs'], 'the first tier is the grace: make them equal');
+}
+
+function definitionOf(
+  values: Values,
+  provenance: Record<SettingName, Provenance>,
+): SessionDefinition {
+  const { gapMs, tiersMs, maxDurationMs, maxEvents, endTypes, maxFutureMs, idleMs } = values;
+  const definition = { gapMs, tiersMs, maxDurationMs, maxEvents, endTypes, maxFutureMs, idleMs };
+  const problem = definitionProblem(definition);
+  if (problem === null) return Object.freeze(definition);
+  throw refusal(provenance, Object.keys(definition) as (keyof Values)[], problem);
+}
+
+/** Stops a start that can't work, or would lose data or guard nothing, with one line that says why. */
+export function checkStart({ config, provenance }: LoadedConfig): void {
+  if (config.auth === 'token' && config.token === null && !isLoopback(config.host)) {
+    const message = 'beyond loopback set LULL_TOKEN, or LULL_AUTH=none if you mean it';
+    throw refusal(provenance, ['host'], message);
+  }
+  const lastTierMs = config.tiersMs.at(-1)!;
+  const unsettledMs = config.gapMs + lastTierMs;
+  if (config.retainSessionsMs < unsettledMs) {
+    const message = `--retain-sessions must cover ${durationText(unsettledMs)}, gap and last tier`;
+    throw refusal(provenance, ['retainSessionsMs', 'gapMs', 'tiersMs'], message);
+  }
+  if (config.backfillMs > lastTierMs) {
+    const message = `--backfill reaches at most as far as the last tier, ${durationText(lastTierMs)}`;
+    throw refusal(provenance, ['backfillMs', 'tiersMs'], message);
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** One line that names what was given, and what is wrong with it. */
+function refusal(
+  provenance: Record<SettingName, Provenance>,
+  names: readonly SettingName[],
+  message: string,
+): LullError {
+  const given = names.filter((name) => provenance[name].origin !== 'default');
+  const places = given.map((name) => {
+    const { flag, env, secret } = settingOf(name);
+    const { origin, text } = provenance[name];
+    const shown = secret ? '(hidden)' : text;
+    return origin === 'flag' ? `${flag} ${shown}` : `${env}=${shown}`;
+  });
+  const byFlag = given.some((name) => provenance[name].origin === 'flag');
+  return new LullError(
+    byFlag ? 'wrong_usage' : 'invalid_setting',
+    `${places.join(' ')}: ${message}`,
+  );
+}
