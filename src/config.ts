@@ -3,7 +3,6 @@ import {
   DEFAULT_DEFINITION,
   definitionProblem,
   durationText,
-  parseDuration,
   type SessionDefinition,
 } from './core/definition.ts';
 import { LullError } from './errors.ts';
@@ -43,7 +42,7 @@ const SETTINGS = {
     help: 'what requests must carry; better set in the environment, where others do not see it',
     secret: true,
   }),
-  auth: setting(choice('token', 'none'), {
+  auth: setting(choice(['token', 'none']), {
     flag: '--auth',
     env: 'LULL_AUTH',
     default: 'token',
@@ -109,7 +108,7 @@ const SETTINGS = {
     default: '8',
     help: 'partitions of a new event log; fixed for its life',
   }),
-  fsync: setting(choice('always', 'interval', 'never'), {
+  fsync: setting(choice(['always', 'interval', 'never']), {
     flag: '--fsync',
     env: 'LULL_FSYNC',
     default: 'always',
@@ -175,11 +174,11 @@ const SETTINGS = {
     default: null,
     help: 'makes the simulated shoppers repeatable',
   }),
-  logLevel: setting(choice(...LOG_LEVELS), {
+  logLevel: setting(choice(LOG_LEVELS, 'level'), {
     flag: '--log-level',
     env: 'LOG_LEVEL',
     default: 'warn',
-    help: 'how much is logged on standard error',
+    help: `how much is logged on standard error: ${LOG_LEVELS.join(', ')}`,
   }),
 };
 
@@ -238,7 +237,7 @@ export function loadConfig(
     else if (byEnvironment) provenance[name] = { origin: 'environment', text: byEnvironment };
     else provenance[name] = { origin: 'default', text: defaults[name] ?? standard };
   }
-  const values = alignGraceAndTiers(parseAll(provenance), provenance);
+  const values = fitBackfill(alignGraceAndTiers(parseAll(provenance), provenance), provenance);
   const definition = definitionOf(values, provenance);
   return Object.freeze({ config: Object.freeze({ ...values, definition }), provenance });
 }
@@ -277,6 +276,14 @@ function alignGraceAndTiers(values: Values, provenance: Record<SettingName, Prov
   }
   if (tiersMs[0] === graceMs) return values;
   throw refusal(provenance, ['graceMs', 'tiersMs'], 'the first tier is the grace: make them equal');
+}
+
+/** The back-fill reaches no further than the last tier; the default gives way to it. */
+function fitBackfill(values: Values, provenance: Record<SettingName, Provenance>): Values {
+  const lastTierMs = values.tiersMs.at(-1) ?? 0;
+  if (provenance.backfillMs.origin !== 'default' || values.backfillMs <= lastTierMs) return values;
+  provenance.backfillMs = { origin: provenance.tiersMs.origin, text: durationText(lastTierMs) };
+  return { ...values, backfillMs: lastTierMs };
 }
 
 function definitionOf(

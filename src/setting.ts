@@ -74,11 +74,12 @@ export function size(): Kind<number> {
   };
 }
 
-export function choice<const Names extends readonly string[]>(
-  ...names: Names
-): Kind<Names[number]> {
+export function choice<const Name extends string>(
+  names: readonly Name[],
+  placeholder = names.join('|'),
+): Kind<Name> {
   return {
-    placeholder: names.join('|'),
+    placeholder,
     wanted: `one of ${names.join(', ')}`,
     parse: (given) => names.find((name) => name === given),
   };

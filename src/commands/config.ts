@@ -1,0 +1,26 @@
+/** `lull config`: every setting, its value in force, and where that came from. */
+import { type Provenance, SETTING_NAMES, settingOf } from '../config.ts';
+import type { Command } from './command.ts';
+
+export const config: Command = {
+  name: 'config',
+  summary: 'print every setting, its value in force and where it came from',
+  settings: SETTING_NAMES,
+  run: async ({ loaded }) => {
+    const rows = SETTING_NAMES.map((name) => {
+      const { flag, env, secret } = settingOf(name);
+      const { origin, text } = loaded.provenance[name];
+      const value = !text ? '(none)' : secret ? '(hidden)' : text;
+      return [flag, value, place(origin, env)] as const;
+    });
+    const width = Math.max(...rows.map(([, value]) => value.length));
+    for (const [flag, value, from] of rows) {
+      console.log(`${flag.padEnd(18)}  ${value.padEnd(width)}  ${from}`);
+    }
+    return 0;
+  },
+};
+
+function place(origin: Provenance['origin'], env: string): string {
+  return origin === 'environment' ? `environment ${env}` : origin;
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+/** The program `lull`: sees to it that Node.js is new enough, then runs the command. */
+if (Number(process.versions.node.split('.')[0]) < 24) {
+  console.error(`lull needs Node.js 24 or newer; this is ${process.version}`);
+  process.exit(1);
+}
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+// Loaded only now: what it imports may not even parse in an older Node.js.
+const { runCommandLine } = await import('./commands/command-line.ts');
+process.exitCode = await runCommandLine(process.argv.slice(2));
