@@ -26,6 +26,11 @@ export interface DeadlineMove {
   readonly toMinute: number | null;
 }
 
+export interface DeadlineEntry {
+  readonly minute: number;
+  readonly userId: string;
+}
+
 /** A record for one of the topics that the processor writes. */
 export interface OutputRecord {
   readonly topic: string;
@@ -47,8 +52,17 @@ export interface StateStore {
   open(partition: number): Promise<Checkpoint | null>;
   /** Values in the order of the keys, null where there is none; sees every commit that resolved. */
   getMany(partition: number, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;
-  /** Users whose deadline entry lies at or before a minute, earliest first, at most `limit`. */
-  dueUsers(partition: number, untilMinute: number, limit: number): Promise<string[]>;
+  /**
+   * Entries of the deadline index up to and including a minute, by minute and user, at most
+   * `limit`; only those after `after` where it is given (the caller keeps its place, so that
+   * what was removed before it is not passed over again and again).
+   */
+  dueUsers(
+    partition: number,
+    after: DeadlineEntry | null,
+    untilMinute: number,
+    limit: number,
+  ): Promise<DeadlineEntry[]>;
   /** Every key of the partition that starts with `prefix`, in byte order, lazily. */
   scan(
     partition: number,
