@@ -1,0 +1,188 @@
+/** Compact binary encoding: variable-length integers, and each text of a record once. */
+import { writeUtf8 } from './hash.ts';
+
+const BLOCK_BYTES = 256 * 1024;
+
+/**
+ * Writes records one after the other into shared blocks; what `finish` returns is never written
+ * again. One writer serves one freeze.
+ */
+export class RecordWriter {
+  #bytes = new Uint8Array(BLOCK_BYTES);
+  #view = new DataView(this.#bytes.buffer);
+  #start = 0;
+  #at = 0;
+  /** Texts already written in this record, by the order in which they came. */
+  #texts: string[] = [];
+
+  byte(value: number): void {
+    this.#need(1);
+    this.#bytes[this.#at++] = value;
+  }
+
+  /** A whole number from 0 to 2^53 - 1, seven bits a byte. */
+  varint(value: number): void {
+    this.#need(8);
+    let rest = value;
+    while (rest >= 0x80000000) {
+      this.#bytes[this.#at++] = (rest % 128) | 0x80;
+      rest = Math.floor(rest / 128);
+    }
+    while (rest >= 0x80) {
+      this.#bytes[this.#at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.#bytes[this.#at++] = rest;
+  }
+
+  /** A whole number of either sign, below 2^52. */
+  signed(value: number): void {
+    this.varint(value < 0 ? -2 * value - 1 : 2 * value);
+  }
+
+  float(value: number): void {
+    this.#need(8);
+    this.#view.setFloat64(this.#at, value);
+    this.#at += 8;
+  }
+
+  bigint(value: bigint): void {
+    const negative = value < 0n;
+    let rest = negative ? -value : value;
+    const bytes: number[] = [];
+    while (rest > 0n) {
+      bytes.push(Number(rest & 0xffn));
+      rest >>= 8n;
+    }
+    this.varint(bytes.length * 2 + (negative ? 1 : 0));
+    for (const byte of bytes) this.byte(byte);
+  }
+
+  /** A text or null: 0 is null, 1 a new text, more is one that was written before. */
+  text(value: string | null): void {
+    if (value === null) {
+      this.byte(0);
+      return;
+    }
+    const known = this.#texts.indexOf(value);
+    if (known >= 0) {
+      this.varint(known + 2);
+      return;
+    }
+    this.#texts.push(value);
+    this.byte(1);
+    // The length comes first, and three bytes a UTF-16 unit are the most it can take.
+    this.#need(value.length * 3 + 3);
+    const lengthAt = this.#at;
+    const start = lengthAt + (value.length < 43 ? 1 : 3);
+    const end = writeUtf8(value, this.#bytes, start);
+    this.#at = lengthAt;
+    const length = end - start;
+    if (start - lengthAt === 1) this.#bytes[this.#at] = length;
+    else {
+      this.#bytes[this.#at] = (length & 0x7f) | 0x80;
+      this.#bytes[this.#at + 1] = ((length >> 7) & 0x7f) | 0x80;
+      this.#bytes[this.#at + 2] = length >> 14;
+    }
+    this.#at = end;
+  }
+
+  finish(): Uint8Array {
+    const record = this.#bytes.subarray(this.#start, this.#at);
+    this.#start = this.#at;
+    this.#texts = [];
+    return record;
+  }
+
+  #need(count: number): void {
+    if (this.#at + count <= this.#bytes.length) return;
+    const begun = this.#bytes.subarray(this.#start, this.#at);
+    const bytes = new Uint8Array(Math.max(BLOCK_BYTES, 2 * (begun.length + count)));
+    bytes.set(begun);
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
+    this.#at = begun.length;
+    this.#start = 0;
+  }
+}
+
+/** Reads what a RecordWriter wrote; throws RangeError on a record that is cut short. */
+export class RecordReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #texts: string[] = [];
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  byte(): number {
+    return this.#view.getUint8(this.#at++);
+  }
+
+  varint(): number {
+    let value = 0;
+    let weight = 1;
+    for (;;) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * weight;
+      if (byte < 0x80) return value;
+      weight *= 128;
+    }
+  }
+
+  signed(): number {
+    const value = this.varint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  float(): number {
+    this.#at += 8;
+    return this.#view.getFloat64(this.#at - 8);
+  }
+
+  bigint(): bigint {
+    const head = this.varint();
+    let value = 0n;
+    for (let index = 0; index < head >> 1; index++) {
+      value |= BigInt(this.byte()) << BigInt(8 * index);
+    }
+    return head % 2 === 1 ? -value : value;
+  }
+
+  text(): string | null {
+    const head = this.varint();
+    if (head === 0) return null;
+    if (head > 1) return this.#texts[head - 2]!;
+    const length = this.varint();
+    const text = readUtf8(this.#bytes, this.#at, length);
+    this.#at += length;
+    if (this.#at > this.#bytes.length) throw new RangeError('record is cut short');
+    this.#texts.push(text);
+    return text;
+  }
+}
+
+/** The text of `length` UTF-8 bytes at `at`; they were written by `writeUtf8`, so are valid. */
+export function readUtf8(bytes: Uint8Array, at: number, length: number): string {
+  let text = '';
+  const end = at + length;
+  let index = at;
+  while (index < end) {
+    const byte = bytes[index++]!;
+    if (byte < 0x80) text += String.fromCharCode(byte);
+    else if (byte < 0xe0) {
+      text += String.fromCharCode(((byte & 0x1f) << 6) | (bytes[index++]! & 0x3f));
+    } else if (byte < 0xf0) {
+      const middle = bytes[index++]! & 0x3f;
+      text += String.fromCharCode(((byte & 0x0f) << 12) | (middle << 6) | (bytes[index++]! & 0x3f));
+    } else {
+      const high = ((byte & 0x07) << 18) | ((bytes[index++]! & 0x3f) << 12);
+      const middle = (bytes[index++]! & 0x3f) << 6;
+      text += String.fromCodePoint(high | middle | (bytes[index++]! & 0x3f));
+    }
+  }
+  return text;
+}

@@ -1,0 +1,256 @@
+/** The figures of a session: independent of the order of its events, and mergeable. */
+import type { Event } from './event.ts';
+import { hash53 } from './hash.ts';
+import { SmallestNames } from './smallest-names.ts';
+
+/** Events at each end of a session that its trail keeps. */
+export const TRAIL_ENDS = 10;
+/** Distinct pages that are counted; they are the ones with the smallest hashes. */
+export const MAX_PAGES = 64;
+
+export interface TypeFigure {
+  count: number;
+  firstTime: number;
+}
+
+export interface MoneyFigure {
+  micros: bigint;
+}
+
+export interface TrailEntry {
+  readonly time: number;
+  readonly idHash: number;
+  readonly type: string;
+  readonly page: string | null;
+}
+
+/** Where something was seen: its time and, for ties, the hash of its event's id. */
+interface Seen {
+  time: number;
+  idHash: number;
+}
+
+export interface SeenText extends Seen {
+  text: string;
+}
+
+export interface Attribution extends Seen {
+  referrer: string | null;
+  utmSource: string | null;
+  utmMedium: string | null;
+  utmCampaign: string | null;
+}
+
+export const newType = (): TypeFigure => ({ count: 0, firstTime: Number.POSITIVE_INFINITY });
+export const newMoney = (): MoneyFigure => ({ micros: 0n });
+
+/**
+ * Every field is a sum, a minimum, a maximum or a bounded set of smallest things, so merging is
+ * associative and commutative and a fresh `Figures` is its unit. (`lateCount` and the arrival
+ * and duplicate figures tell how the events came, so they alone do depend on the order.)
+ */
+export class Figures {
+  readonly types = new SmallestNames<TypeFigure>(newType);
+  /** Sums of amounts by currency. */
+  readonly revenue = new SmallestNames<MoneyFigure>(newMoney);
+  readonly cartValue = new SmallestNames<MoneyFigure>(newMoney);
+  /** Sums over all currencies, from which the part of evicted ones is derived. */
+  revenueMicros = 0n;
+  cartMicros = 0n;
+  pageViews = 0;
+  searches = 0;
+  addToCarts = 0;
+  purchases = 0;
+  firstConversionTime = Number.POSITIVE_INFINITY;
+  entry: SeenText | null = null;
+  exit: SeenText | null = null;
+  device: SeenText | null = null;
+  attribution: Attribution | null = null;
+  /** Hashes of distinct pages, at most MAX_PAGES, in no order. */
+  pages: number[] = [];
+  pagesTruncated = false;
+  /** By time and id; the first and last TRAIL_ENDS events. */
+  trail: TrailEntry[] = [];
+  trailTruncated = false;
+  firstArrival = Number.POSITIVE_INFINITY;
+  lastArrival = Number.NEGATIVE_INFINITY;
+  lateCount = 0;
+  duplicateCount = 0;
+  endOvertakenCount = 0;
+
+  add(event: Event, arrivalMs: number | null): void {
+    const { timestamp, idHash, eventType, page } = event;
+    const type = this.types.claim(eventType);
+    if (type !== null) {
+      type.count++;
+      if (timestamp < type.firstTime) type.firstTime = timestamp;
+    }
+    this.#addByType(event);
+    if (arrivalMs !== null) {
+      if (arrivalMs < this.firstArrival) this.firstArrival = arrivalMs;
+      if (arrivalMs > this.lastArrival) this.lastArrival = arrivalMs;
+    }
+    if (page !== null) this.#addPage(page, timestamp, idHash);
+    if (event.device !== null && isEarlier(timestamp, idHash, this.device)) {
+      this.device = { time: timestamp, idHash, text: event.device };
+    }
+    if (isEarlier(timestamp, idHash, this.attribution)) this.#attribute(event);
+    this.#addToTrail({ time: timestamp, idHash, type: eventType, page });
+  }
+
+  /** Takes in another session's figures, which must not be used afterwards. */
+  merge(other: Figures): void {
+    for (const [index, name] of other.types.names.entries()) {
+      const type = this.types.claim(name);
+      if (type === null) continue;
+      const theirs = other.types.values[index]!;
+      type.count += theirs.count;
+      type.firstTime = Math.min(type.firstTime, theirs.firstTime);
+    }
+    mergeMoney(this.revenue, other.revenue);
+    mergeMoney(this.cartValue, other.cartValue);
+    this.revenueMicros += other.revenueMicros;
+    this.cartMicros += other.cartMicros;
+    this.pageViews += other.pageViews;
+    this.searches += other.searches;
+    this.addToCarts += other.addToCarts;
+    this.purchases += other.purchases;
+    this.firstConversionTime = Math.min(this.firstConversionTime, other.firstConversionTime);
+    this.entry = earlierOf(this.entry, other.entry);
+    this.exit = laterOf(this.exit, other.exit);
+    this.device = earlierOf(this.device, other.device);
+    this.attribution = earlierOf(this.attribution, other.attribution);
+    for (const page of other.pages) this.#countPage(page);
+    this.pagesTruncated ||= other.pagesTruncated;
+    this.#mergeTrail(other);
+    this.firstArrival = Math.min(this.firstArrival, other.firstArrival);
+    this.lastArrival = Math.max(this.lastArrival, other.lastArrival);
+    this.lateCount += other.lateCount;
+    this.duplicateCount += other.duplicateCount;
+    this.endOvertakenCount += other.endOvertakenCount;
+  }
+
+  #addByType(event: Event): void {
+    switch (event.eventType) {
+      case 'PAGE_VIEW':
+        this.pageViews++;
+        break;
+      case 'SEARCH':
+        this.searches++;
+        break;
+      case 'ADD_TO_CART':
+        this.addToCarts++;
+        if (event.amountMicros !== null) {
+          this.cartMicros += event.amountMicros;
+          addMoney(this.cartValue, event.currency!, event.amountMicros);
+        }
+        break;
+      case 'PURCHASE':
+        this.purchases++;
+        if (event.timestamp < this.firstConversionTime) this.firstConversionTime = event.timestamp;
+        if (event.amountMicros !== null) {
+          this.revenueMicros += event.amountMicros;
+          addMoney(this.revenue, event.currency!, event.amountMicros);
+        }
+    }
+  }
+
+  #addPage(page: string, time: number, idHash: number): void {
+    if (isEarlier(time, idHash, this.entry)) this.entry = { time, idHash, text: page };
+    const exit = this.exit;
+    if (exit === null) this.exit = { time, idHash, text: page };
+    else if (isLater(time, idHash, exit)) {
+      const same = exit.text === page;
+      exit.time = time;
+      exit.idHash = idHash;
+      exit.text = page;
+      if (same) return;
+    }
+    this.#countPage(hash53(page));
+  }
+
+  #countPage(page: number): void {
+    if (this.pages.includes(page)) return;
+    if (this.pages.length < MAX_PAGES) {
+      this.pages.push(page);
+      return;
+    }
+    this.pagesTruncated = true;
+    const largest = Math.max(...this.pages);
+    if (page < largest) this.pages[this.pages.indexOf(largest)] = page;
+  }
+
+  #attribute(event: Event): void {
+    this.attribution = {
+      time: event.timestamp,
+      idHash: event.idHash,
+      referrer: event.referrer,
+      utmSource: event.utmSource,
+      utmMedium: event.utmMedium,
+      utmCampaign: event.utmCampaign,
+    };
+  }
+
+  #addToTrail(entry: TrailEntry): void {
+    const trail = this.trail;
+    let at = trail.length;
+    while (at > 0 && isEarlier(entry.time, entry.idHash, trail[at - 1]!)) at--;
+    if (trail.length < 2 * TRAIL_ENDS) {
+      if (at === trail.length) trail.push(entry);
+      else trail.splice(at, 0, entry);
+      return;
+    }
+    this.trailTruncated = true;
+    if (at === TRAIL_ENDS) return;
+    if (at < TRAIL_ENDS) {
+      trail.copyWithin(at + 1, at, TRAIL_ENDS - 1);
+      trail[at] = entry;
+    } else {
+      trail.copyWithin(TRAIL_ENDS, TRAIL_ENDS + 1, at);
+      trail[at - 1] = entry;
+    }
+  }
+
+  #mergeTrail(other: Figures): void {
+    const all = [...this.trail, ...other.trail].sort(byTime);
+    this.trailTruncated ||= other.trailTruncated || all.length > 2 * TRAIL_ENDS;
+    this.trail =
+      all.length <= 2 * TRAIL_ENDS
+        ? all
+        : [...all.slice(0, TRAIL_ENDS), ...all.slice(all.length - TRAIL_ENDS)];
+  }
+}
+
+function addMoney(sums: SmallestNames<MoneyFigure>, currency: string, micros: bigint): void {
+  const sum = sums.claim(currency);
+  if (sum !== null) sum.micros += micros;
+}
+
+function mergeMoney(into: SmallestNames<MoneyFigure>, from: SmallestNames<MoneyFigure>): void {
+  for (const [index, currency] of from.names.entries()) {
+    addMoney(into, currency, from.values[index]!.micros);
+  }
+}
+
+function isEarlier(time: number, idHash: number, than: Seen | null): boolean {
+  if (than === null) return true;
+  return time < than.time || (time === than.time && idHash < than.idHash);
+}
+
+function isLater(time: number, idHash: number, than: Seen): boolean {
+  return time > than.time || (time === than.time && idHash > than.idHash);
+}
+
+function earlierOf<T extends Seen>(one: T | null, other: T | null): T | null {
+  if (one === null || other === null) return one ?? other;
+  return isEarlier(other.time, other.idHash, one) ? other : one;
+}
+
+function laterOf<T extends Seen>(one: T | null, other: T | null): T | null {
+  if (one === null || other === null) return one ?? other;
+  return isLater(other.time, other.idHash, one) ? other : one;
+}
+
+function byTime(one: TrailEntry, other: TrailEntry): number {
+  return one.time - other.time || one.idHash - other.idHash;
+}

@@ -1,0 +1,242 @@
+/** What a partition needs from its store before it can decide, and what it gives back to it. */
+import { RecordWriter } from './encoding.ts';
+import { chunkKey, sessionKey, userKey } from './keys.ts';
+import type { SentRecord } from './output.ts';
+import type { Partition } from './partition.ts';
+import {
+  decodeChunk,
+  decodeSession,
+  decodeUser,
+  encodeChunk,
+  encodeSession,
+  encodeUser,
+  isInline,
+} from './record.ts';
+import { type Session, touches } from './session.ts';
+import { User } from './user.ts';
+
+/** Something to read: install what the store has under `key`. */
+export interface Want {
+  readonly key: Uint8Array;
+  readonly userId: string;
+  /** null: the user's own record. */
+  readonly session: Session | null;
+  /** A chunk of the session's ids rather than its record. */
+  readonly chunk: boolean;
+}
+
+/** Everything that a partition changed since the last freeze; nothing later can reach into it. */
+export interface Freeze {
+  readonly sequence: number;
+  readonly clock: number;
+  readonly sendingClock: number;
+  readonly writes: { readonly key: Uint8Array; readonly value: Uint8Array | null }[];
+  readonly deadlines: {
+    readonly userId: string;
+    readonly fromMinute: number | null;
+    readonly toMinute: number | null;
+  }[];
+  readonly sent: SentRecord[];
+  /** Each changed user's record where it has a live session; null where it has none any more. */
+  readonly live: { readonly userId: string; readonly session: Uint8Array | null }[];
+  readonly users: User[];
+}
+
+const MINUTE_MS = 60_000;
+
+/** Moves a partition's users between memory and bytes; does no I/O itself. */
+export class Loader {
+  readonly #partition: Partition;
+  #frozen = 0;
+  #committed = 0;
+  /** Chunks that came in for sessions whose other chunks are still to come. */
+  readonly #chunks = new Map<Session, number[][]>();
+
+  constructor(partition: Partition) {
+    this.#partition = partition;
+  }
+
+  /**
+   * Adds what has to be read before an event of this user at `time` can be applied. Ask again
+   * after installing: a user's record may name sessions, a session chunks.
+   */
+  want(userId: string, time: number, into: Want[]): void {
+    const user = this.#wantUser(userId, into);
+    if (user === null || user.sessions.length === 0) return;
+    const { gapMs } = this.#partition.definition;
+    for (const session of user.sessions) {
+      if (session.loaded) continue;
+      if (touches(session, time, gapMs)) this.#wantSession(user, session, into);
+    }
+  }
+
+  /** The same for a user whose deadline has come. */
+  wantDue(userId: string, into: Want[]): void {
+    this.#wantUser(userId, into);
+  }
+
+  /** Gives what the store answered for each of the wants, in their order. */
+  install(wants: readonly Want[], values: readonly (Uint8Array | null)[]): void {
+    for (const [index, want] of wants.entries()) {
+      const value = values[index] ?? null;
+      if (want.session === null) this.#installUser(want.userId, value);
+      else if (value === null) throw new Error(`record missing from the store: ${want.userId}`);
+      else if (want.chunk) this.#installChunk(want.session, decodeChunk(value));
+      else decodeSession(want.session, value);
+    }
+  }
+
+  /** Encodes what changed. Until `committed` is called nothing of it leaves memory. */
+  freeze(sendingClock: number): Freeze {
+    const partition = this.#partition;
+    const writer = new RecordWriter();
+    const freeze: Freeze = {
+      sequence: ++this.#frozen,
+      clock: partition.clock,
+      sendingClock,
+      writes: [],
+      deadlines: [],
+      sent: partition.takeSent(),
+      live: [],
+      users: partition.takeDirty(),
+    };
+    for (const user of freeze.users) {
+      user.frozenIn = freeze.sequence;
+      this.#freezeUser(user, writer, freeze);
+    }
+    return freeze;
+  }
+
+  /** The store has it: closed sessions leave memory until something touches them. */
+  committed(freeze: Freeze): void {
+    this.#committed = freeze.sequence;
+    for (const user of freeze.users) {
+      if (user.frozenIn !== freeze.sequence || user.dirty) continue;
+      for (const session of user.sessions) {
+        // One that is still to be sent must be at hand when its deadline comes.
+        if (isInline(session) || session.changed) continue;
+        session.figures = null;
+        session.ids.tail = [];
+        session.ids.unload();
+      }
+    }
+  }
+
+  /**
+   * Lets users go until at most `keep` are in memory, those not used lately first. To be called
+   * after a sweep that left nothing due: a user goes only if the deadline index will name it again.
+   */
+  evict(keep: number, sendingClock: number): void {
+    const { users, clock } = this.#partition;
+    let looks = 2 * (users.size - keep);
+    for (const user of users.values()) {
+      if (looks-- <= 0 || users.size <= keep) return;
+      const clean = user.loaded && !user.dirty && user.frozenIn <= this.#committed;
+      // By the sending clock all is done for it: what remains waits for the event clock.
+      const reached = user.nextDue < sendingClock ? clock : sendingClock;
+      const named =
+        user.storedMinute === null
+          ? user.sessions.length === 0
+          : user.storedMinute > Math.floor(reached / MINUTE_MS);
+      users.delete(user.id);
+      if (clean && named && !user.recent) user.evicted = true;
+      else {
+        user.recent = false;
+        users.set(user.id, user);
+      }
+    }
+  }
+
+  #wantUser(userId: string, into: Want[]): User | null {
+    const known = this.#partition.users.get(userId);
+    if (known === undefined) {
+      this.#partition.users.set(userId, new User(userId, false));
+      into.push({ key: userKey(userId), userId, session: null, chunk: false });
+      return null;
+    }
+    return known.loaded ? known : null;
+  }
+
+  #wantSession(user: User, session: Session, into: Want[]): void {
+    const userId = user.id;
+    if (session.figures === null) {
+      if (into.some((want) => want.session === session)) return;
+      into.push({ key: sessionKey(userId, session.offset), userId, session, chunk: false });
+      return;
+    }
+    if (this.#chunks.has(session)) return;
+    this.#chunks.set(session, []);
+    for (const name of session.ids.chunks) {
+      into.push({ key: chunkKey(userId, name), userId, session, chunk: true });
+    }
+  }
+
+  #installUser(userId: string, value: Uint8Array | null): void {
+    const user = value === null ? new User(userId, true) : decodeUser(userId, value);
+    user.published = user.newestLive() !== null;
+    this.#partition.users.set(userId, user);
+    this.#partition.adopt(user);
+  }
+
+  #installChunk(session: Session, ids: number[]): void {
+    const chunks = this.#chunks.get(session)!;
+    chunks.push(ids);
+    if (chunks.length < session.ids.chunks.length) return;
+    session.ids.load(chunks);
+    this.#chunks.delete(session);
+  }
+
+  #freezeUser(user: User, writer: RecordWriter, freeze: Freeze): void {
+    const { writes } = freeze;
+    for (const key of user.deletes) writes.push({ key, value: null });
+    user.deletes = [];
+    for (const session of user.sessions) {
+      for (const { name, ids } of session.ids.unwritten) {
+        writes.push({ key: chunkKey(user.id, name), value: encodeChunk(writer, ids) });
+      }
+      session.ids.unwritten = [];
+      if (isInline(session)) {
+        if (session.stored) {
+          writes.push({ key: sessionKey(user.id, session.offset), value: null });
+        }
+        session.stored = false;
+      } else if (session.dirty) {
+        const value = encodeSession(writer, session);
+        writes.push({ key: sessionKey(user.id, session.offset), value });
+        session.stored = true;
+      }
+      session.dirty = false;
+    }
+    this.#moveDeadline(user, freeze);
+    this.#freezeRecord(user, writer, freeze);
+  }
+
+  #freezeRecord(user: User, writer: RecordWriter, freeze: Freeze): void {
+    let record: Uint8Array | null = null;
+    if (user.sessions.length > 0) {
+      record = encodeUser(writer, user);
+      freeze.writes.push({ key: userKey(user.id), value: record });
+    } else if (user.stored) {
+      freeze.writes.push({ key: userKey(user.id), value: null });
+    }
+    user.stored = record !== null;
+    const live = user.newestLive() !== null;
+    if (live) freeze.live.push({ userId: user.id, session: record });
+    else if (user.published) freeze.live.push({ userId: user.id, session: null });
+    user.published = live;
+  }
+
+  /** An entry that lies too early does no harm until its minute comes; then it is moved. */
+  #moveDeadline(user: User, freeze: Freeze): void {
+    const due = user.computeDue(this.#partition.definition);
+    const toMinute = due === Number.POSITIVE_INFINITY ? null : Math.floor(due / MINUTE_MS);
+    const fromMinute = user.storedMinute;
+    if (fromMinute === toMinute) return;
+    const reached = Math.floor(freeze.sendingClock / MINUTE_MS);
+    if (fromMinute !== null && toMinute !== null && fromMinute > reached && toMinute > fromMinute) {
+      return;
+    }
+    freeze.deadlines.push({ userId: user.id, fromMinute, toMinute });
+    user.storedMinute = toMinute;
+  }
+}

@@ -1,0 +1,449 @@
+/** A partition of the stream: its clock, its users' sessions, and what becomes of each event. */
+import { Deadlines } from './deadlines.ts';
+import type { SessionDefinition } from './definition.ts';
+import { describe, type Identity } from './describe.ts';
+import type { Event } from './event.ts';
+import { sessionIdOf } from './hash.ts';
+import { chunkKey, sessionKey } from './keys.ts';
+import type { CloseReason, Fate, SentRecord } from './output.ts';
+import {
+  absorb,
+  byStart,
+  keptApart,
+  SENT_ACTIVE,
+  SENT_CLOSED,
+  SENT_NOTHING,
+  Session,
+  settleDeadline,
+  tiersPassedAt,
+  touches,
+} from './session.ts';
+import { User } from './user.ts';
+
+/** Sessions of a user that may be unsettled at once; beyond it the oldest is settled early. */
+export const MAX_UNSETTLED = 1000;
+/** Events of a session when its definition sets no bound: the ids of all of them are kept. */
+export const HARD_MAX_EVENTS = 1_000_000;
+
+export interface PartitionOptions {
+  readonly definition: SessionDefinition;
+  /** Where its events come from: session ids are made of it. */
+  readonly identity: Identity;
+  /** Whether a store keeps what is not in memory; without one everything is kept in memory. */
+  readonly stored: boolean;
+}
+
+/** Sessions by what happened to them, since the partition was made. */
+export interface PartitionCounts {
+  opened: number;
+  merged: number;
+  closed: number;
+  amended: number;
+  revived: number;
+  settled: number;
+  capped: number;
+}
+
+/**
+ * Decides, and only decides: no I/O, no time of its own, no randomness. Its input is the events
+ * in the order of their offsets and the sending clock; everything else follows.
+ */
+export class Partition {
+  readonly definition: SessionDefinition;
+  readonly identity: Identity;
+  readonly users = new Map<string, User>();
+  readonly counts: PartitionCounts = {
+    opened: 0,
+    merged: 0,
+    closed: 0,
+    amended: 0,
+    revived: 0,
+    settled: 0,
+    capped: 0,
+  };
+  /** The event clock: the highest time accepted; an event moves it to at most its arrival. */
+  clock = Number.NEGATIVE_INFINITY;
+  /** What was sent since the last `takeSent`, in order. */
+  #sent: SentRecord[] = [];
+  /** Users changed since the last freeze. */
+  readonly #dirty: User[] = [];
+  readonly #calendar: Deadlines<User>;
+  /** Due by the sending clock, but all that remains to do waits for the event clock. */
+  #parked: User[] = [];
+  readonly #stored: boolean;
+  readonly #maxEvents: number;
+
+  constructor(options: PartitionOptions) {
+    this.definition = options.definition;
+    this.identity = options.identity;
+    this.#stored = options.stored;
+    this.#maxEvents = options.definition.maxEvents || HARD_MAX_EVENTS;
+    const closesAfterMs = options.definition.gapMs + options.definition.tiersMs[0]!;
+    this.#calendar = new Deadlines(Math.max(1, Math.min(60_000, Math.ceil(closesAfterMs / 32))));
+  }
+
+  /**
+   * Applies one event. With a store, everything that `Loader.want` names for it must have been
+   * installed. `arrivalMs` is null where events have none (files): then no time is too far ahead.
+   * `late` and `rejected` change nothing.
+   */
+  apply(event: Event, offset: number, arrivalMs: number | null): Fate {
+    const { definition } = this;
+    const time = event.timestamp;
+    if (arrivalMs !== null && time > arrivalMs + definition.maxFutureMs) return 'rejected';
+    const user = this.#user(event.userId);
+    user.recent = true;
+    // As if the calendar had been looked at after every event: what is sent, and how often, must
+    // not depend on how the stream is cut into batches.
+    if (user.nextDue < this.clock) this.#sendDue(user, this.clock);
+
+    const touched = this.#touched(user, time);
+    for (const session of touched) {
+      if (event.idHash < 0 || !session.ids.has(event.idHash)) continue;
+      session.figures!.duplicateCount++;
+      session.dirty = true;
+      this.markDirty(user);
+      return 'duplicate';
+    }
+    const { joined, apart } = this.#join(touched, time);
+    const endsSession = definition.endTypes.includes(event.eventType);
+    const { end, ended } = mergedEnd(joined, time, endsSession);
+    const clock = Math.max(this.clock, arrivalMs === null ? time : Math.min(time, arrivalMs));
+    const tiersPassed = tiersPassedAt(end, ended, clock, definition);
+    if (tiersPassed === definition.tiersMs.length) {
+      if (user.sessions.length === 0 && !this.#stored) this.users.delete(user.id);
+      return 'late';
+    }
+    this.clock = clock;
+
+    const wasSent = joined.some((session) => session.sent !== SENT_NOTHING);
+    const session = joined.length === 0 ? this.#open(user, offset, time) : joined[0]!;
+    const survivor = joined.length < 2 ? session : this.#merge(user, joined);
+    this.#add(survivor, event, offset, arrivalMs, endsSession, tiersPassed);
+    for (const other of apart) this.#keepApart(survivor, other);
+    this.#sendAtOnce(user, survivor, wasSent && joined.length > 1);
+    this.#reschedule(user, survivor);
+    this.markDirty(user);
+    if (tiersPassed > 0) return 'amended';
+    return joined.length === 0 ? 'opened' : joined.length === 1 ? 'extended' : 'bridged';
+  }
+
+  /**
+   * Sends what is due by `sendingClock` and forgets what is settled by the event clock, for at
+   * most `limit` users; returns how many it looked at, so that less than `limit` means all.
+   */
+  sweep(sendingClock: number, limit: number): number {
+    if (this.#parked.length > 0 && this.#parked[0]!.nextDue < this.clock) {
+      const parked = this.#parked;
+      this.#parked = [];
+      for (const user of parked) if (!user.evicted) this.#calendar.schedule(user, user.nextDue);
+    }
+    let looked = 0;
+    while (looked < limit) {
+      const user = this.#calendar.pop(sendingClock);
+      if (user === null) break;
+      if (user.evicted) continue;
+      looked++;
+      this.#sendDue(user, sendingClock);
+      if (user.nextDue >= sendingClock) this.#calendar.schedule(user, user.nextDue);
+      else if (this.#parked.length > 0 && user.nextDue < this.#parked[0]!.nextDue) {
+        this.#parked.push(this.#parked[0]!);
+        this.#parked[0] = user;
+      } else this.#parked.push(user);
+    }
+    return looked;
+  }
+
+  /** The sessions sent since the last call, in order. */
+  takeSent(): SentRecord[] {
+    const sent = this.#sent;
+    this.#sent = [];
+    return sent;
+  }
+
+  /** Users changed since the last call. */
+  takeDirty(): User[] {
+    for (const user of this.#dirty) user.dirty = false;
+    return this.#dirty.splice(0);
+  }
+
+  get hasChanges(): boolean {
+    return this.#dirty.length > 0 || this.#sent.length > 0;
+  }
+
+  /** Takes in a user that the store gave back. */
+  adopt(user: User): void {
+    user.nextDue = user.computeDue(this.definition);
+    this.#calendar.schedule(user, user.nextDue);
+  }
+
+  markDirty(user: User): void {
+    if (user.dirty || !this.#stored) return;
+    user.dirty = true;
+    this.#dirty.push(user);
+  }
+
+  /** The public id of a session of this partition. */
+  sessionId(offset: number): string {
+    return sessionIdOf(this.identity.logId, this.identity.partition, offset);
+  }
+
+  #user(userId: string): User {
+    const known = this.users.get(userId);
+    if (known !== undefined) {
+      if (!known.loaded) throw new Error(`user applied before it was loaded: ${userId}`);
+      return known;
+    }
+    if (this.#stored) throw new Error(`user applied without being asked for: ${userId}`);
+    const user = new User(userId, true);
+    this.users.set(userId, user);
+    return user;
+  }
+
+  #touched(user: User, time: number): Session[] {
+    const { gapMs } = this.definition;
+    const touched = user.sessions.filter((session) => touches(session, time, gapMs));
+    if (touched.length > 1) touched.sort(byStart);
+    for (const session of touched) {
+      if (!session.loaded) throw new Error(`session touched before it was loaded: ${user.id}`);
+    }
+    return touched;
+  }
+
+  /** Which of the touched sessions the event joins, earliest first, within the caps. */
+  #join(touched: Session[], time: number): { joined: Session[]; apart: Apart[] } {
+    const { maxDurationMs } = this.definition;
+    const joined: Session[] = [];
+    const apart: Apart[] = [];
+    let start = time;
+    let end = time;
+    let count = 1;
+    for (const session of touched) {
+      const mergedStart = Math.min(start, session.start);
+      const mergedEndTime = Math.max(end, session.end);
+      if (joined.some((earlier) => keptApart(earlier, session))) continue;
+      if (maxDurationMs > 0 && mergedEndTime - mergedStart > maxDurationMs) {
+        apart.push({ session, reason: 'max_duration' });
+      } else if (count + session.eventCount > this.#maxEvents) {
+        apart.push({ session, reason: 'max_events' });
+      } else {
+        joined.push(session);
+        start = mergedStart;
+        end = mergedEndTime;
+        count += session.eventCount;
+      }
+    }
+    return { joined, apart };
+  }
+
+  #open(user: User, offset: number, time: number): Session {
+    if (user.sessions.length >= MAX_UNSETTLED) this.#settleOldest(user);
+    const session = new Session(offset, time);
+    // After an explicit end nothing touches, yet it is what came before.
+    let before: Session | null = null;
+    for (const other of user.sessions) {
+      if (!other.ended || time <= other.end || time > other.end + this.definition.gapMs) continue;
+      if (before === null || other.end > before.end) before = other;
+    }
+    if (before !== null) session.previousOffset = before.offset;
+    user.sessions.push(session);
+    this.counts.opened++;
+    return session;
+  }
+
+  /** Merges the joined sessions into the one opened first; the others are sent as merged. */
+  #merge(user: User, joined: Session[]): Session {
+    const survivor = joined.reduce((first, other) => (other.offset < first.offset ? other : first));
+    const revision = Math.max(...joined.map((session) => session.revision)) + 1;
+    for (const absorbed of joined) {
+      if (absorbed === survivor) continue;
+      absorb(survivor, absorbed);
+      this.#forgetRecord(user, absorbed);
+      this.#sent.push({
+        sessionId: this.sessionId(absorbed.offset),
+        userId: user.id,
+        state: 'merged',
+        mergedInto: this.sessionId(survivor.offset),
+        revision,
+      });
+      for (const other of user.sessions) {
+        if (other.previousOffset !== absorbed.offset) continue;
+        other.previousOffset = other === survivor ? -1 : survivor.offset;
+        other.dirty = true;
+      }
+      this.counts.merged++;
+    }
+    user.sessions = user.sessions.filter((other) => other === survivor || !joined.includes(other));
+    return survivor;
+  }
+
+  #add(
+    session: Session,
+    event: Event,
+    offset: number,
+    arrivalMs: number | null,
+    endsSession: boolean,
+    tiersPassed: number,
+  ): void {
+    const time = event.timestamp;
+    const figures = session.figures!;
+    if (endsSession && time >= session.end) {
+      session.ended = true;
+      session.cutAfter = true;
+      session.closedBy = 'explicit';
+    } else if (endsSession) {
+      figures.endOvertakenCount++;
+    }
+    if (time < session.start) session.start = time;
+    if (time > session.end) session.end = time;
+    session.eventCount++;
+    figures.add(event, arrivalMs);
+    if (tiersPassed > 0) figures.lateCount++;
+    if (event.idHash >= 0) session.ids.add(event.idHash, offset);
+    session.tiersPassed = tiersPassed;
+    session.changed = true;
+    session.dirty = true;
+  }
+
+  /** A cap keeps two touched sessions apart, for ever. */
+  #keepApart(session: Session, { session: other, reason }: Apart): void {
+    const [earlier, later] = byStart(session, other) < 0 ? [session, other] : [other, session];
+    later.cutBefore = true;
+    if (later.previousOffset < 0) {
+      later.previousOffset = earlier.offset;
+      later.changed = true;
+    }
+    earlier.cutAfter = true;
+    if (earlier.closedBy === null) {
+      earlier.closedBy = reason;
+      earlier.changed = true;
+      this.counts.capped++;
+    }
+    other.dirty = true;
+  }
+
+  /** What can't wait for a deadline: a sent session that lives again, or a late one's first row. */
+  #sendAtOnce(user: User, session: Session, mergedSent: boolean): void {
+    const { tiersPassed } = session;
+    if (tiersPassed === 0) {
+      if (session.sent !== SENT_CLOSED && !mergedSent) return;
+      if (session.sent === SENT_CLOSED) this.counts.revived++;
+      this.#send(user, session, 'active', null);
+      session.sent = SENT_ACTIVE;
+      // It is still to be sent when it closes again.
+      session.changed = true;
+    } else if (session.sent !== SENT_CLOSED || mergedSent) {
+      this.#sendClosed(user, session, tiersPassed - 1);
+    }
+  }
+
+  #sendClosed(user: User, session: Session, tier: number): void {
+    const again = session.sent === SENT_CLOSED;
+    this.#send(user, session, again ? 'amended' : 'closed', tier);
+    session.sent = SENT_CLOSED;
+    if (again) this.counts.amended++;
+    else this.counts.closed++;
+  }
+
+  #send(
+    user: User,
+    session: Session,
+    state: 'active' | 'closed' | 'amended',
+    tier: number | null,
+  ): void {
+    session.revision++;
+    session.changed = false;
+    session.dirty = true;
+    this.#sent.push(describe(this.identity, this.definition, user.id, session, state, tier));
+  }
+
+  /** Sends a user's sessions whose deadline has passed, and forgets those that are settled. */
+  #sendDue(user: User, sendingClock: number): void {
+    const { definition } = this;
+    let settled = false;
+    for (const session of user.sessions) {
+      if (session.changed) {
+        const passed = tiersPassedAt(session.end, session.ended, sendingClock, definition);
+        if (passed > session.tiersPassed) {
+          // The deadline it was waiting for names the tier, however far the clock has jumped.
+          this.#sendClosed(user, session, session.tiersPassed);
+          session.tiersPassed = passed;
+          this.markDirty(user);
+        }
+      }
+      if (this.clock > settleDeadline(session, definition)) settled = true;
+    }
+    if (settled) this.#forgetSettled(user);
+    user.nextDue = user.computeDue(definition);
+    if (user.storedMinute !== null && user.storedMinute * 60_000 <= sendingClock) {
+      this.markDirty(user);
+    }
+  }
+
+  #forgetSettled(user: User): void {
+    const { definition } = this;
+    user.sessions = user.sessions.filter((session) => {
+      if (this.clock <= settleDeadline(session, definition)) return true;
+      this.#forget(user, session);
+      return false;
+    });
+    if (user.sessions.length === 0 && !this.#stored) this.users.delete(user.id);
+  }
+
+  #forget(user: User, session: Session): void {
+    this.#forgetRecord(user, session);
+    if (this.#stored) {
+      const unwritten = new Set(session.ids.unwritten.map((chunk) => chunk.name));
+      for (const name of session.ids.chunks) {
+        if (!unwritten.has(name)) user.deletes.push(chunkKey(user.id, name));
+      }
+    }
+    this.counts.settled++;
+    this.markDirty(user);
+  }
+
+  #forgetRecord(user: User, session: Session): void {
+    if (session.stored) user.deletes.push(sessionKey(user.id, session.offset));
+  }
+
+  #settleOldest(user: User): void {
+    const oldest = user.sessions.reduce((one, other) => (other.end < one.end ? other : one));
+    if (oldest.changed) this.#sendClosed(user, oldest, oldest.tiersPassed);
+    this.#forget(user, oldest);
+    user.sessions = user.sessions.filter((session) => session !== oldest);
+  }
+
+  #reschedule(user: User, session: Session): void {
+    const { definition } = this;
+    const due = Math.min(
+      session.end +
+        (session.ended ? 0 : definition.gapMs) +
+        definition.tiersMs[Math.min(session.tiersPassed, definition.tiersMs.length - 1)]!,
+    );
+    if (due < user.nextDue) user.nextDue = due;
+    this.#calendar.schedule(user, user.nextDue);
+  }
+}
+
+/** A touched session that a cap keeps out. */
+interface Apart {
+  readonly session: Session;
+  readonly reason: CloseReason;
+}
+
+/** Where the session that an event would make ends, and whether explicitly. */
+function mergedEnd(
+  joined: readonly Session[],
+  time: number,
+  endsSession: boolean,
+): { end: number; ended: boolean } {
+  let end = time;
+  let ended = endsSession;
+  for (const session of joined) {
+    if (session.end > end) {
+      end = session.end;
+      ended = session.ended;
+    } else if (session.end === end && session.ended) ended = true;
+  }
+  return { end, ended };
+}

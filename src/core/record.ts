@@ -1,0 +1,258 @@
+/** Users and sessions as bytes in the state store: versioned, so that old records stay readable. */
+import { RecordReader, type RecordWriter } from './encoding.ts';
+import { Figures, type SeenText } from './figures.ts';
+import type { CloseReason } from './output.ts';
+import { Session } from './session.ts';
+import { User } from './user.ts';
+
+/** Written first in every record; a reader knows all versions up to it. */
+const VERSION = 1;
+
+/** Positions mean the reason in the record: append only. */
+const CLOSE_REASONS: readonly (CloseReason | null)[] = [
+  null,
+  'max_duration',
+  'max_events',
+  'explicit',
+  'erased',
+];
+
+const ENDED = 1;
+const CUT_BEFORE = 2;
+const CUT_AFTER = 4;
+const CHANGED = 8;
+const INLINE = 16;
+
+/** The headers of all of a user's sessions; those that are live are in it whole. */
+export function encodeUser(writer: RecordWriter, user: User): Uint8Array {
+  writer.byte(VERSION);
+  writer.varint(user.storedMinute === null ? 0 : user.storedMinute + 1);
+  writer.varint(user.sessions.length);
+  for (const session of user.sessions) {
+    const inline = isInline(session);
+    writer.byte(
+      (session.ended ? ENDED : 0) |
+        (session.cutBefore ? CUT_BEFORE : 0) |
+        (session.cutAfter ? CUT_AFTER : 0) |
+        (session.changed ? CHANGED : 0) |
+        (inline ? INLINE : 0),
+    );
+    writer.byte(session.sent | (CLOSE_REASONS.indexOf(session.closedBy) << 2));
+    writer.varint(session.offset);
+    writer.signed(session.start);
+    writer.varint(session.end - session.start);
+    writer.varint(session.eventCount);
+    writer.varint(session.revision);
+    writer.varint(session.tiersPassed);
+    writer.varint(session.previousOffset + 1);
+    writer.varint(session.ids.chunks.length);
+    for (const name of session.ids.chunks) writer.varint(name);
+    if (inline) writeBody(writer, session);
+  }
+  return writer.finish();
+}
+
+export function decodeUser(userId: string, bytes: Uint8Array): User {
+  const reader = new RecordReader(bytes);
+  checkVersion(reader);
+  const user = new User(userId, true);
+  const minute = reader.varint();
+  user.storedMinute = minute === 0 ? null : minute - 1;
+  user.stored = true;
+  for (let left = reader.varint(); left > 0; left--) {
+    const flags = reader.byte();
+    const sent = reader.byte();
+    const offset = reader.varint();
+    const session = new Session(offset, reader.signed());
+    session.end += reader.varint();
+    session.eventCount = reader.varint();
+    session.revision = reader.varint();
+    session.tiersPassed = reader.varint();
+    session.previousOffset = reader.varint() - 1;
+    session.ended = (flags & ENDED) !== 0;
+    session.cutBefore = (flags & CUT_BEFORE) !== 0;
+    session.cutAfter = (flags & CUT_AFTER) !== 0;
+    session.changed = (flags & CHANGED) !== 0;
+    session.sent = sent & 3;
+    session.closedBy = CLOSE_REASONS[sent >> 2] ?? null;
+    session.dirty = false;
+    for (let chunks = reader.varint(); chunks > 0; chunks--) {
+      session.ids.chunks.push(reader.varint());
+    }
+    if ((flags & INLINE) !== 0) readBody(reader, session);
+    else {
+      session.figures = null;
+      session.stored = true;
+    }
+    user.sessions.push(session);
+  }
+  return user;
+}
+
+/** Live sessions lie in their user's record; closed ones have one of their own. */
+export function isInline(session: Session): boolean {
+  return session.tiersPassed === 0;
+}
+
+/** Figures and newest ids of a closed session. */
+export function encodeSession(writer: RecordWriter, session: Session): Uint8Array {
+  writer.byte(VERSION);
+  writeBody(writer, session);
+  return writer.finish();
+}
+
+/** Gives a session, known by its header, its figures and newest ids back. */
+export function decodeSession(session: Session, bytes: Uint8Array): void {
+  const reader = new RecordReader(bytes);
+  checkVersion(reader);
+  readBody(reader, session);
+}
+
+export function encodeChunk(writer: RecordWriter, ids: readonly number[]): Uint8Array {
+  writer.byte(VERSION);
+  writer.varint(ids.length);
+  for (const id of ids) writer.float(id);
+  return writer.finish();
+}
+
+export function decodeChunk(bytes: Uint8Array): number[] {
+  const reader = new RecordReader(bytes);
+  checkVersion(reader);
+  return Array.from({ length: reader.varint() }, () => reader.float());
+}
+
+function checkVersion(reader: RecordReader): void {
+  const version = reader.byte();
+  if (version !== VERSION) throw new RangeError(`record of an unknown version ${version}`);
+}
+
+function writeBody(writer: RecordWriter, session: Session): void {
+  const figures = session.figures!;
+  const { start } = session;
+  writer.varint(session.ids.tail.length);
+  for (const id of session.ids.tail) writer.float(id);
+  writer.varint(figures.types.names.length);
+  for (const [index, name] of figures.types.names.entries()) {
+    const { count, firstTime } = figures.types.values[index]!;
+    writer.text(name);
+    writer.varint(count);
+    writer.varint(firstTime - start);
+  }
+  for (const sums of [figures.revenue, figures.cartValue]) {
+    writer.varint(sums.names.length);
+    for (const [index, name] of sums.names.entries()) {
+      writer.text(name);
+      writer.bigint(sums.values[index]!.micros);
+    }
+  }
+  writer.bigint(figures.revenueMicros);
+  writer.bigint(figures.cartMicros);
+  writer.varint(figures.pageViews);
+  writer.varint(figures.searches);
+  writer.varint(figures.addToCarts);
+  writer.varint(figures.purchases);
+  writeTime(writer, figures.firstConversionTime);
+  writeSeen(writer, figures.entry, start);
+  writeSeen(writer, figures.exit, start);
+  writeSeen(writer, figures.device, start);
+  writeAttribution(writer, figures, start);
+  writer.varint(figures.pages.length * 2 + (figures.pagesTruncated ? 1 : 0));
+  for (const page of figures.pages) writer.float(page);
+  writer.varint(figures.trail.length * 2 + (figures.trailTruncated ? 1 : 0));
+  for (const entry of figures.trail) {
+    writer.varint(entry.time - start);
+    writer.float(entry.idHash);
+    writer.text(entry.type);
+    writer.text(entry.page);
+  }
+  writeTime(writer, figures.firstArrival);
+  writeTime(writer, figures.lastArrival);
+  writer.varint(figures.lateCount);
+  writer.varint(figures.duplicateCount);
+  writer.varint(figures.endOvertakenCount);
+}
+
+function readBody(reader: RecordReader, session: Session): void {
+  const figures = new Figures();
+  const { start } = session;
+  session.figures = figures;
+  session.ids.tail = Array.from({ length: reader.varint() }, () => reader.float());
+  for (let left = reader.varint(); left > 0; left--) {
+    const type = figures.types.claim(reader.text()!)!;
+    type.count = reader.varint();
+    type.firstTime = start + reader.varint();
+  }
+  for (const sums of [figures.revenue, figures.cartValue]) {
+    for (let left = reader.varint(); left > 0; left--) {
+      sums.claim(reader.text()!)!.micros = reader.bigint();
+    }
+  }
+  figures.revenueMicros = reader.bigint();
+  figures.cartMicros = reader.bigint();
+  figures.pageViews = reader.varint();
+  figures.searches = reader.varint();
+  figures.addToCarts = reader.varint();
+  figures.purchases = reader.varint();
+  figures.firstConversionTime = readTime(reader) ?? Number.POSITIVE_INFINITY;
+  figures.entry = readSeen(reader, start);
+  figures.exit = readSeen(reader, start);
+  figures.device = readSeen(reader, start);
+  readAttribution(reader, figures, start);
+  const pages = reader.varint();
+  figures.pages = Array.from({ length: pages >> 1 }, () => reader.float());
+  figures.pagesTruncated = (pages & 1) !== 0;
+  const trail = reader.varint();
+  for (let left = trail >> 1; left > 0; left--) {
+    const time = start + reader.varint();
+    const idHash = reader.float();
+    figures.trail.push({ time, idHash, type: reader.text()!, page: reader.text() });
+  }
+  figures.trailTruncated = (trail & 1) !== 0;
+  figures.firstArrival = readTime(reader) ?? Number.POSITIVE_INFINITY;
+  figures.lastArrival = readTime(reader) ?? Number.NEGATIVE_INFINITY;
+  figures.lateCount = reader.varint();
+  figures.duplicateCount = reader.varint();
+  figures.endOvertakenCount = reader.varint();
+}
+
+function writeTime(writer: RecordWriter, time: number): void {
+  if (Number.isFinite(time)) {
+    writer.byte(1);
+    writer.signed(time);
+  } else writer.byte(0);
+}
+
+function readTime(reader: RecordReader): number | null {
+  return reader.byte() === 0 ? null : reader.signed();
+}
+
+function writeSeen(writer: RecordWriter, seen: SeenText | null, start: number): void {
+  writer.text(seen === null ? null : seen.text);
+  if (seen === null) return;
+  writer.varint(seen.time - start);
+  writer.float(seen.idHash);
+}
+
+function readSeen(reader: RecordReader, start: number): SeenText | null {
+  const text = reader.text();
+  if (text === null) return null;
+  return { text, time: start + reader.varint(), idHash: reader.float() };
+}
+
+function writeAttribution(writer: RecordWriter, figures: Figures, start: number): void {
+  const { time, idHash, referrer, utmSource, utmMedium, utmCampaign } = figures.attribution!;
+  writer.varint(time - start);
+  writer.float(idHash);
+  for (const text of [referrer, utmSource, utmMedium, utmCampaign]) writer.text(text);
+}
+
+function readAttribution(reader: RecordReader, figures: Figures, start: number): void {
+  figures.attribution = {
+    time: start + reader.varint(),
+    idHash: reader.float(),
+    referrer: reader.text(),
+    utmSource: reader.text(),
+    utmMedium: reader.text(),
+    utmCampaign: reader.text(),
+  };
+}

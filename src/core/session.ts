@@ -1,0 +1,125 @@
+/** One session in state: its bounds, its deadlines, and how it grows and merges. */
+import type { SessionDefinition } from './definition.ts';
+import { EventIds } from './event-ids.ts';
+import { Figures } from './figures.ts';
+import type { CloseReason } from './output.ts';
+
+/** What was last sent of a session. */
+export const SENT_NOTHING = 0;
+export const SENT_ACTIVE = 1;
+export const SENT_CLOSED = 2;
+
+/**
+ * A run of one user's events. The fields here are its header, which is always in memory with its
+ * user; figures and ids of a closed session may be left in the store (`null` here).
+ */
+export class Session {
+  /** Offset of the first event accepted into it: its identity within the partition. */
+  readonly offset: number;
+  start: number;
+  /** Time of its last event. */
+  end: number;
+  eventCount = 0;
+  revision = 0;
+  sent = SENT_NOTHING;
+  /** Whether it changed since it was last sent; true for one that was never sent. */
+  changed = true;
+  /** Tiers whose deadline had passed when it last changed or was last looked at for sending. */
+  tiersPassed = 0;
+  /** An explicit end came: nothing later joins, and the gap after it is 0. */
+  ended = false;
+  /** A cap keeps it apart from an earlier session; from a later one. They are never merged. */
+  cutBefore = false;
+  cutAfter = false;
+  /** Set by a cap or an explicit end; null means inactivity. */
+  closedBy: CloseReason | null = null;
+  /** Offset that identifies the session before it, from which a cap or an end parts it; or -1. */
+  previousOffset = -1;
+  ids: EventIds = new EventIds();
+  figures: Figures | null = new Figures();
+  /** Whether the store holds a record of its own for it. */
+  stored = false;
+  /** Whether it changed since it was last written to the store. */
+  dirty = true;
+
+  constructor(offset: number, time: number) {
+    this.offset = offset;
+    this.start = time;
+    this.end = time;
+  }
+
+  /** Whether all that an event needs is in memory. */
+  get loaded(): boolean {
+    return this.figures !== null && this.ids.loaded;
+  }
+}
+
+/** Whether an event at `time` belongs to the session as far as time goes (semantics, Joining). */
+export function touches(session: Session, time: number, gapMs: number): boolean {
+  return time >= session.start - gapMs && time <= session.end + gapAfter(session.ended, gapMs);
+}
+
+/** The gap that still counts after a session's last event: none after an explicit end. */
+export function gapAfter(ended: boolean, gapMs: number): number {
+  return ended ? 0 : gapMs;
+}
+
+/**
+ * How many tiers a session with this end has passed at `clockMs`. The one comparison for closing,
+ * lateness and expiry: passed when `clock > end + gap + tier`.
+ */
+export function tiersPassedAt(
+  end: number,
+  ended: boolean,
+  clockMs: number,
+  definition: SessionDefinition,
+): number {
+  const { tiersMs, gapMs } = definition;
+  const base = end + gapAfter(ended, gapMs);
+  let passed = 0;
+  while (passed < tiersMs.length && clockMs > base + tiersMs[passed]!) passed++;
+  return passed;
+}
+
+/** When the session has to be looked at for sending: due when the clock is beyond it. */
+export function sendDeadline(session: Session, definition: SessionDefinition): number {
+  const { tiersMs, gapMs } = definition;
+  if (!session.changed || session.tiersPassed >= tiersMs.length) return Number.POSITIVE_INFINITY;
+  return session.end + gapAfter(session.ended, gapMs) + tiersMs[session.tiersPassed]!;
+}
+
+/** When it is settled and can be forgotten: due when the event clock is beyond it. */
+export function settleDeadline(session: Session, definition: SessionDefinition): number {
+  const { tiersMs, gapMs } = definition;
+  return session.end + gapAfter(session.ended, gapMs) + tiersMs[tiersMs.length - 1]!;
+}
+
+/** Whether two touched sessions (the earlier first) must stay apart for ever. */
+export function keptApart(earlier: Session, later: Session): boolean {
+  return earlier.ended || (earlier.cutAfter && later.cutBefore);
+}
+
+/** Order of touched sessions: by start, then by identity. */
+export function byStart(one: Session, other: Session): number {
+  return one.start - other.start || one.offset - other.offset;
+}
+
+/** Takes `absorbed` into `survivor`; both are loaded. Marks at each end come from that end. */
+export function absorb(survivor: Session, absorbed: Session): void {
+  const absorbedIsEarlier = byStart(absorbed, survivor) < 0;
+  if (absorbedIsEarlier) {
+    survivor.cutBefore = absorbed.cutBefore;
+    survivor.previousOffset = absorbed.previousOffset;
+  }
+  if (absorbed.end > survivor.end || (absorbed.end === survivor.end && !absorbedIsEarlier)) {
+    survivor.cutAfter = absorbed.cutAfter;
+    survivor.ended = absorbed.ended;
+    survivor.closedBy = absorbed.closedBy;
+  }
+  survivor.start = Math.min(survivor.start, absorbed.start);
+  survivor.end = Math.max(survivor.end, absorbed.end);
+  survivor.eventCount += absorbed.eventCount;
+  survivor.revision = Math.max(survivor.revision, absorbed.revision);
+  survivor.figures!.merge(absorbed.figures!);
+  survivor.ids.absorb(absorbed.ids);
+}

@@ -1,0 +1,55 @@
+/** One user of a partition: the sessions that are not settled yet, and what changed of them. */
+
+import type { Due } from './deadlines.ts';
+import type { SessionDefinition } from './definition.ts';
+import { type Session, sendDeadline, settleDeadline } from './session.ts';
+
+export class User implements Due {
+  readonly id: string;
+  /** False from when it is asked for until what the store has of it was installed. */
+  loaded: boolean;
+  sessions: Session[] = [];
+  /** A lower bound of when a session of it has to be sent or forgotten. */
+  nextDue = Number.POSITIVE_INFINITY;
+  /** Kept by the calendar. */
+  dueAt = Number.POSITIVE_INFINITY;
+  /** Whether it changed since it was last frozen. */
+  dirty = false;
+  /** The freeze that it was last part of. */
+  frozenIn = 0;
+  /** Whether the store has a record of it. */
+  stored = false;
+  /** The minute of its entry in the stored deadline index; null when it has none. */
+  storedMinute: number | null = null;
+  /** Keys to delete with the next commit. */
+  deletes: Uint8Array[] = [];
+  /** Whether a live session of it was last published. */
+  published = false;
+  /** Used since the last look for users to evict. */
+  recent = true;
+  evicted = false;
+
+  constructor(id: string, loaded: boolean) {
+    this.id = id;
+    this.loaded = loaded;
+  }
+
+  /** The live session with the latest end; null when it has none. */
+  newestLive(): Session | null {
+    let newest: Session | null = null;
+    for (const session of this.sessions) {
+      if (session.tiersPassed > 0) continue;
+      if (newest === null || session.end > newest.end) newest = session;
+    }
+    return newest;
+  }
+
+  /** When the next of its sessions is due, exactly. */
+  computeDue(definition: SessionDefinition): number {
+    let due = Number.POSITIVE_INFINITY;
+    for (const session of this.sessions) {
+      due = Math.min(due, sendDeadline(session, definition), settleDeadline(session, definition));
+    }
+    return due;
+  }
+}
