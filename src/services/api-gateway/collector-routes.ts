@@ -1,0 +1,143 @@
+/** POST /api/events: the collector's door, with its bounds on what is in flight. */
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import { Type } from 'typebox';
+import { LullError } from '../../errors.ts';
+import { collect, MAX_BODY_BYTES } from './collector.ts';
+import { collectorMetrics } from './gateway-metrics.ts';
+import type { App, GatewayOptions } from './options.ts';
+import { sendRefusal } from './request-errors.ts';
+import { REFUSALS } from './schemas.ts';
+
+/** Bytes of bodies being received, decoded or appended, and how many such requests. */
+const MAX_IN_FLIGHT_BYTES = 128 * 1024 * 1024;
+const MAX_IN_FLIGHT_REQUESTS = 1000;
+
+const inflate = promisify(gunzip);
+
+const Accepted = Type.Object(
+  {
+    accepted: Type.Integer(),
+    rejected: Type.Array(
+      Type.Object({
+        index: Type.Integer({ description: 'which event of the request, from 0' }),
+        code: Type.String(),
+        message: Type.String(),
+        hint: Type.String(),
+      }),
+    ),
+    position: Type.String({ description: 'what to send as Lull-After to read this write' }),
+  },
+  { description: 'The log has it, synced' },
+);
+
+export function collectorRoutes(app: App, options: GatewayOptions): void {
+  const { events, clock, definition, intake } = options;
+  const counts = collectorMetrics(options.metrics);
+  const budget = new Budget();
+  const collector = { events, clock, maxFutureMs: definition.maxFutureMs };
+
+  const admit: onRequestHookHandler = (request, reply, done) => {
+    const closed = intake();
+    if (closed !== null) {
+      reply.header('retry-after', closed.retryAfterSeconds);
+      return done(new LullError(closed.code, closed.message));
+    }
+    const release = budget.take(declaredBytes(request));
+    if (release === null) return done(tooBusy());
+    reply.raw.once('close', release);
+    done();
+  };
+
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+      done(null, body);
+    });
+    scope.route({
+      method: 'POST',
+      url: '/api/events',
+      bodyLimit: MAX_BODY_BYTES,
+      onRequest: admit,
+      // The body is decoded event by event, each with a reason of its own.
+      validatorCompiler: () => () => true,
+      schema: {
+        summary: 'Send events: one, an array, or one a line (NDJSON), gzipped or not',
+        tags: ['events'],
+        body: Type.Union([Type.Ref('Event'), Type.Array(Type.Ref('Event'))]),
+        response: { 202: Accepted, ...REFUSALS },
+      },
+      handler: async (request, reply) => {
+        const received = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+        const body = await plainBody(request, received);
+        if (body !== received) {
+          const release = budget.take(body.length);
+          if (release === null) throw tooBusy();
+          reply.raw.once('close', release);
+        }
+        const { form, ...answer } = await collect(collector, body, isLines(request));
+        counts.accepted(answer.accepted);
+        for (const { code } of answer.rejected) counts.rejected(code);
+        const [refused] = answer.rejected;
+        if (form === 'single' && refused !== undefined) {
+          return sendRefusal(
+            reply,
+            refused.code === 'event_too_large' ? 413 : 400,
+            refused,
+          ) as never;
+        }
+        return reply.code(202).send(answer as never);
+      },
+    });
+  });
+}
+
+/** Counts what is in flight; refuses what would be too much. */
+class Budget {
+  #bytes = 0;
+  #requests = 0;
+
+  /** The way to give it back, once; null when there is no room. */
+  take(bytes: number): (() => void) | null {
+    if (this.#requests >= MAX_IN_FLIGHT_REQUESTS) return null;
+    if (this.#bytes + bytes > MAX_IN_FLIGHT_BYTES) return null;
+    this.#bytes += bytes;
+    this.#requests++;
+    return () => {
+      this.#bytes -= bytes;
+      this.#requests--;
+    };
+  }
+}
+
+/** The body's length as the sender says; the most it can be where it says nothing. */
+function declaredBytes({ headers }: FastifyRequest): number {
+  const length = Number(headers['content-length'] ?? Number.NaN);
+  return Number.isNaN(length) ? MAX_BODY_BYTES : Math.min(length, MAX_BODY_BYTES);
+}
+
+/** Inflates gzip, told by its header or by its first bytes (some clients don't say). */
+async function plainBody(request: FastifyRequest, body: Buffer): Promise<Buffer> {
+  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  if (!['identity', '', 'gzip', 'x-gzip'].includes(encoding)) {
+    throw new LullError('unsupported_encoding', `Content-Encoding ${encoding} is not read here`);
+  }
+  if (body[0] !== 0x1f || body[1] !== 0x8b) return body;
+  try {
+    return await inflate(body, { maxOutputLength: MAX_BODY_BYTES });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new LullError('body_too_large', 'the body is longer than 10 MB when inflated');
+    }
+    throw new LullError('invalid_json', 'the body begins like gzip but is not');
+  }
+}
+
+function isLines({ headers }: FastifyRequest): boolean {
+  return /ndjson|jsonl|json-seq|jsonlines/i.test(headers['content-type'] ?? '');
+}
+
+function tooBusy(): LullError {
+  return new LullError('too_busy', 'too many events are on their way in');
+}

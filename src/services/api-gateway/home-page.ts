@@ -1,0 +1,71 @@
+/** The page at `/`: what the system holds now, where to look, three requests to try. */
+import type { SessionStats } from '../../history/history.ts';
+import { curlLine, escapeHtml, htmlPage } from './html.ts';
+
+export interface HomeFigures {
+  readonly activeSessions: number;
+  /** Over the last 24 hours. */
+  readonly day: SessionStats;
+  readonly isReady: boolean;
+}
+
+export function homePage(url: string, needsToken: boolean, figures: HomeFigures): string {
+  const { activeSessions, day, isReady } = figures;
+  return htmlPage(
+    'Lull',
+    `<header>
+<h1>Lull</h1>
+<p>User events in, sessions out. A session is what lies between two lulls.</p>
+${isReady ? '' : '<p class="notice">Starting: history is still being filled. Reload in a moment.</p>'}
+</header>
+<dl class="figures">
+${figure('live sessions', whole(activeSessions))}
+${figure('closed in 24 h', whole(day.totalSessions))}
+${figure('average length', lengthText(day.averageDuration))}
+${figure('converted', `${(day.conversionRate * 100).toFixed(1)} %`)}
+</dl>
+<h2>Try</h2>
+${tries(url, needsToken)}
+<h2>Look</h2>
+<ul class="links">
+${LINKS.map(([path, text]) => `<li><a href="${path}"><code>${path}</code></a> ${text}</li>`).join('\n')}
+</ul>`,
+  );
+}
+
+const LINKS: readonly (readonly [path: string, text: string])[] = [
+  ['/api/sessions/active', 'live sessions'],
+  ['/api/sessions/converted', 'closed sessions with a purchase'],
+  ['/api/analytics/stats', 'the last 24 hours in figures'],
+  ['/docs', 'every request, described'],
+  ['/openapi.json', 'the same for programs'],
+  ['/health', 'how the parts are'],
+  ['/metrics', 'for Prometheus'],
+];
+
+function tries(url: string, needsToken: boolean): string {
+  const requests = [
+    ['What is this shopper doing right now?', '/api/sessions/active/user-1'],
+    ['What did they do before?', '/api/sessions/history/user-1?limit=3'],
+    ['How did the last day go?', '/api/analytics/stats?hours=24'],
+  ] as const;
+  return requests
+    .map(([question, path]) => {
+      const line = curlLine(`${url}${path}`, { needsToken });
+      return `<p>${question}</p>\n<pre><code>${escapeHtml(line)}</code></pre>`;
+    })
+    .join('\n');
+}
+
+function figure(name: string, value: string): string {
+  return `<div><dt>${name}</dt><dd>${value}</dd></div>`;
+}
+
+function whole(value: number): string {
+  return value.toLocaleString('en');
+}
+
+function lengthText(seconds: number): string {
+  const rounded = Math.round(seconds);
+  return rounded < 60 ? `${rounded} s` : `${Math.floor(rounded / 60)} min ${rounded % 60} s`;
+}

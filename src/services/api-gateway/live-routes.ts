@@ -1,0 +1,131 @@
+/** Reading what is going on: a user's live session, live sessions by filter, a user's state. */
+import { Type } from 'typebox';
+import { parseDuration, type SessionDefinition } from '../../core/definition.ts';
+import { partitionOf } from '../../core/hash.ts';
+import type { SessionRecord } from '../../core/output.ts';
+import { parseTime } from '../../core/time.ts';
+import { LullError } from '../../errors.ts';
+import type { LiveFilter } from '../../live/live.ts';
+import { checkId, fromLive, fromStore } from './answers.ts';
+import type { App, GatewayOptions } from './options.ts';
+import { waitForWrite } from './position.ts';
+import {
+  cursor,
+  limit,
+  minIdle,
+  pageOf,
+  REFUSALS,
+  SessionAnswerRef,
+  SessionRef,
+  sessionFilters,
+  UserParams,
+  WriteHeaders,
+} from './schemas.ts';
+
+const tags = ['sessions'];
+
+export function liveRoutes(app: App, options: GatewayOptions): void {
+  activeOfUser(app, options);
+  activeByFilter(app, options);
+  stateOfUser(app, options);
+}
+
+function activeOfUser(app: App, options: GatewayOptions): void {
+  const { live, history, query, clock } = options;
+  app.get(
+    '/api/sessions/active/:userId',
+    {
+      schema: {
+        summary: "A user's live session, as of now",
+        tags,
+        params: UserParams,
+        headers: WriteHeaders,
+        response: { 200: SessionAnswerRef, ...REFUSALS },
+      },
+    },
+    async ({ params, headers }) => {
+      const userId = checkId('userId', params.userId);
+      await waitForWrite(options, headers['lull-after'], userId);
+      const found = await live.get(userId);
+      if (found !== null) return fromLive(found);
+      const known = (await query?.sessionsOf(userId)) ?? [];
+      const active = known.find(({ state }) => state === 'active');
+      if (active !== undefined) return fromStore(active, 'state', clock);
+      const last = known[0] ?? (await history.ofUser(userId, 1, null)).items[0];
+      throw noLiveSession(userId, last, options.definition, clock.nowMs());
+    },
+  );
+}
+
+function activeByFilter(app: App, { live }: GatewayOptions): void {
+  app.get(
+    '/api/sessions/active',
+    {
+      schema: {
+        summary: 'Live sessions that fit, the one with the latest event first',
+        tags,
+        querystring: Type.Object({
+          ...sessionFilters,
+          minIdle: Type.Optional(minIdle),
+          limit: limit(50),
+          cursor: Type.Optional(cursor),
+        }),
+        response: { 200: pageOf(SessionAnswerRef), ...REFUSALS },
+      },
+    },
+    async ({ query: asked }) => {
+      const { limit, cursor = null, minIdle, ...filter } = asked;
+      const idle = minIdle === undefined ? {} : { minIdleMs: idleMs(minIdle) };
+      const page = await live.list({ ...filter, ...idle } as LiveFilter, limit, cursor);
+      return { items: page.items.map(fromLive), nextCursor: page.nextCursor };
+    },
+  );
+}
+
+function stateOfUser(app: App, { query, events }: GatewayOptions): void {
+  if (query === null) return;
+  app.get(
+    '/state/:userId',
+    {
+      schema: {
+        summary: "What the processor holds of a user: sessions that aren't settled yet",
+        tags,
+        params: UserParams,
+        response: {
+          200: Type.Object({ partition: Type.Integer(), items: Type.Array(SessionRef) }),
+          ...REFUSALS,
+        },
+      },
+    },
+    async ({ params }) => {
+      const userId = checkId('userId', params.userId);
+      const partition = partitionOf(userId, events.partitionCount);
+      return { partition, items: await query.sessionsOf(userId) };
+    },
+  );
+}
+
+/** `5m` or a number of seconds; its form has been checked by the schema. */
+function idleMs(text: string): number {
+  return parseDuration(/^\d+$/.test(text) ? `${text}s` : text) ?? 0;
+}
+
+/** Which of the two it is: never seen, or closed so long ago, and where to look. */
+function noLiveSession(
+  userId: string,
+  last: SessionRecord | undefined,
+  { gapMs, tiersMs }: SessionDefinition,
+  nowMs: number,
+): LullError {
+  if (last === undefined) {
+    return new LullError('user_unknown', `no session of ${userId} has been seen`);
+  }
+  const waitMs = last.closeReason === 'inactivity' ? gapMs + tiersMs[0]! : 0;
+  const closedMs = parseTime(last.endTime)! + waitMs;
+  const minutes = Math.max(0, Math.floor((nowMs - closedMs) / 60_000));
+  return new LullError(
+    'session_closed',
+    `the last session of ${userId} closed ${minutes} min ago; its last event was at ${last.endTime}`,
+    { hint: `GET /api/sessions/history/${encodeURIComponent(userId)} has it` },
+  );
+}

@@ -1,0 +1,72 @@
+/** What the gateway is given: its address, the interfaces that it answers from, and who may ask. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { SessionDefinition } from '../../core/definition.ts';
+import type { ErrorCode } from '../../errors.ts';
+import type { History } from '../../history/history.ts';
+import type { Live } from '../../live/live.ts';
+import type { Topic, TopicReader } from '../../log/log.ts';
+import type { Clock } from '../../ops/clock.ts';
+import type { Logger } from '../../ops/logger.ts';
+import type { Metrics } from '../../ops/metrics.ts';
+import type { SessionQuery } from '../../state/query.ts';
+
+/** Fastify, with types taken from each route's schemas. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+export interface GatewayOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** What callers must send; null lets everybody in. */
+  readonly token: string | null;
+  readonly definition: SessionDefinition;
+  readonly events: Topic;
+  /** The topic of sent sessions, for streams. */
+  readonly sessions: TopicReader;
+  readonly live: Live;
+  readonly history: History;
+  /** The processor's state; null where it can't be asked. */
+  readonly query: SessionQuery | null;
+  /** Why no events are taken at present (back-fill, disk); null when they are. */
+  readonly intake: () => IntakeClosed | null;
+  readonly health: () => HealthReport;
+  readonly ready: () => boolean;
+  readonly metrics: Metrics;
+  /** The simulator's rate; null when none runs. */
+  readonly rate: RateControl | null;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface IntakeClosed {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryAfterSeconds: number;
+}
+
+export interface HealthReport {
+  readonly status: 'ok' | 'degraded';
+  readonly parts: readonly HealthPart[];
+}
+
+export interface HealthPart {
+  readonly name: string;
+  readonly status: 'ok' | 'degraded' | 'down';
+  /** Why it is not ok, in words. */
+  readonly reason: string | null;
+}
+
+export interface RateControl {
+  /** Events a second. */
+  get(): number;
+  /** A sentence when the simulator can't do it; null when it can, and does. */
+  set(eventsPerSecond: number): string | null;
+}

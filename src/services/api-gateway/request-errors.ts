@@ -1,0 +1,88 @@
+/** Refusals: every one has the form {"error":{"code","message","hint"}} and the right status. */
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ERRORS, type ErrorCode, LullError } from '../../errors.ts';
+import type { Logger } from '../../ops/logger.ts';
+
+/** Seconds to wait that are given with a 503 or 507 that names none of its own. */
+const RETRY_AFTER_SECONDS = 1;
+
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export function sendRefusal(reply: FastifyReply, status: number, refusal: Refusal): FastifyReply {
+  const { code, message, hint } = refusal;
+  if ((status === 503 || status === 507) && !reply.hasHeader('retry-after')) {
+    reply.header('retry-after', RETRY_AFTER_SECONDS);
+  }
+  return reply.code(status).type('application/json; charset=utf-8').send({
+    error: { code, message, hint },
+  });
+}
+
+/** What goes wrong in a route or before it; only defects are logged, and told nothing of. */
+export function handleErrors(app: FastifyInstance, logger: Logger): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const { status, ...refusal } = refusalOf(error);
+    if (status === 500) logger.error({ err: error, url: request.url }, 'a request failed');
+    return sendRefusal(reply, status, refusal);
+  });
+}
+
+/** 405 where the path exists with another method, else 404. */
+export function handleUnknownRoutes(app: FastifyInstance): void {
+  const routes: { readonly pattern: RegExp; readonly methods: Set<string> }[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    const source = url.replace(/[.+*?()[\]{}|\\^$]/g, '\\$&').replace(/:[A-Za-z]+/g, '[^/]+');
+    routes.push({ pattern: new RegExp(`^${source}$`), methods: new Set([method].flat()) });
+  });
+  app.setNotFoundHandler((request: FastifyRequest, reply) => {
+    const path = request.url.split('?', 1)[0]!;
+    const allowed = routes.filter(({ pattern }) => pattern.test(path));
+    if (allowed.length === 0) {
+      return sendRefusal(reply, 404, of('not_found', `there is nothing at ${path.slice(0, 200)}`));
+    }
+    const methods = [...new Set(allowed.flatMap((route) => [...route.methods]))].join(', ');
+    reply.header('allow', methods);
+    return sendRefusal(
+      reply,
+      405,
+      of('method_not_allowed', `${path.slice(0, 200)} takes ${methods}`),
+    );
+  });
+}
+
+export function refusalOf(error: FastifyError | LullError): Refusal & { readonly status: number } {
+  if (error instanceof LullError) {
+    return { status: error.status, code: error.code, message: error.message, hint: error.hint };
+  }
+  if (error.validation !== undefined) return { status: 400, ...invalidParameter(error) };
+  const status = error.statusCode ?? 500;
+  if (status === 413) return { status, ...of('body_too_large', 'the body is longer than 10 MB') };
+  if (status === 431) return { status, ...of('invalid_parameter', 'the headers are too long') };
+  if (status >= 400 && status < 500) {
+    return { status, ...of('invalid_parameter', 'the request is not well-formed HTTP') };
+  }
+  return { status: 500, ...of('internal', 'something failed here; nothing is wrong on your side') };
+}
+
+/** Names the parameter, what is wrong with it, and what it is. */
+function invalidParameter(error: FastifyError): Refusal {
+  const [first] = error.validation ?? [];
+  const missing = first?.params?.['missingProperty'];
+  const name = typeof missing === 'string' ? missing : (first?.instancePath ?? '').slice(1);
+  const schema = (first as { parentSchema?: { description?: string } } | undefined)?.parentSchema;
+  const { code, hint } = of('invalid_parameter', '');
+  return {
+    code,
+    message: `${name || (error.validationContext ?? 'request')} ${first?.message ?? 'is not valid'}`,
+    hint:
+      schema?.description === undefined || name === '' ? hint : `${name}: ${schema.description}`,
+  };
+}
+
+function of(code: ErrorCode, message: string): Refusal {
+  return { code, message, hint: ERRORS[code].hint };
+}
