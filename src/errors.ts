@@ -31,6 +31,8 @@ export const ERRORS = {
     status: 503,
     hint: 'close a stream that is no longer read, or ask again later',
   },
+  target_unavailable: { status: 502, hint: 'check the address, and that lull start runs there' },
+  target_refused: { status: 502, hint: 'the message says what the system there did not take' },
   invalid_cursor: { status: 400, hint: 'take nextCursor as it was given, or start without one' },
   invalid_parameter: { status: 400, hint: 'see /docs for what this request takes' },
   invalid_json: { status: 400, hint: 'send one JSON object, an array of them, or one a line' },
