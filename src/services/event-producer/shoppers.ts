@@ -71,7 +71,7 @@ export class Shoppers {
   #sentCount = 0;
   #paceSinceMs: number;
 
-  constructor(seed: string, startMs: number, load: Load) {
+  constructor(seed: number, startMs: number, load: Load) {
     const stream = `${seed}@${startMs}`;
     this.#random = new Random(stream);
     this.#idPrefix = `${EVENT_ID_PREFIX}${hash53(stream).toString(36)}-`;
