@@ -1,4 +1,4 @@
-/** Builds dist/ for the package: JavaScript and types from src/, and the files that lie beside them. */
+/** Builds dist/ for the package: JavaScript and types from src/, and what lies beside them. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-/** Every setting once: its flag, environment name, default and help, and from all of them a Config. */
+/** Every setting once: flag, environment name, default and help; and a Config from all of them. */
 import {
   DEFAULT_DEFINITION,
   definitionProblem,
@@ -297,7 +297,7 @@ function definitionOf(
   throw refusal(provenance, Object.keys(definition) as (keyof Values)[], problem);
 }
 
-/** Stops a start that can't work, or would lose data or guard nothing, with one line that says why. */
+/** Refuses a start that can't work, would lose data or guard nothing; the message says why. */
 export function checkStart({ config, provenance }: LoadedConfig): void {
   if (config.auth === 'token' && config.token === null && !isLoopback(config.host)) {
     const message = 'beyond loopback set LULL_TOKEN, or LULL_AUTH=none if you mean it';

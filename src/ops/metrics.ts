@@ -4,7 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@pro
 export type { Counter, Gauge, Histogram };
 
 export interface Metrics {
-  /** Asking again for a name gives the same metric; names follow Prometheus: `…_total`, units last. */
+  /** Asking again for a name gives the same metric. Names as Prometheus has them: units last. */
   counter<Label extends string = never>(
     name: string,
     help: string,

@@ -1,0 +1,66 @@
+/** Help as it was agreed, exit statuses, and what a person reads when something is wrong. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+
+const COMMANDS = ['config'];
+
+function lull(parameters: readonly string[], environment: Record<string, string> = {}) {
+  const { PATH = '' } = process.env;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['src/main.ts', ...parameters], {
+    encoding: 'utf8',
+    env: { PATH, ...environment },
+  });
+  return { status, stdout, stderr };
+}
+
+test('help', (t) => {
+  const helps = [['--help'], ...COMMANDS.map((name) => [name, '--help'])].map((parameters) => {
+    const { status, stdout, stderr } = lull(parameters);
+    assert.deepEqual([status, stderr], [0, '']);
+    return `$ lull ${parameters.join(' ')}\n${stdout}`;
+  });
+  // After an intended change: node --test --test-update-snapshots src/commands/*.test.ts
+  t.assert.fileSnapshot(helps.join('\n'), 'test/golden/help.txt', {
+    serializers: [(text) => text],
+  });
+});
+
+test('--version prints the version of the package', () => {
+  assert.match(lull(['--version']).stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+const WRONG: readonly [
+  parameters: string[],
+  environment: Record<string, string>,
+  status: number,
+  says: RegExp,
+][] = [
+  [[], {}, 2, /^Usage: lull/],
+  [['konfig'], {}, 2, /unknown command 'konfig'/],
+  [['config', '--gaps', '5m'], {}, 2, /unknown option '--gaps'/],
+  [['config', 'extra'], {}, 2, /too many arguments/],
+  [['config', '--gap'], {}, 2, /argument missing/],
+  [['config', '--gap', '5'], {}, 2, /^lull: --gap 5: must be a duration.*; add --help.*\n$/],
+  [['config'], { LULL_GAP: '5' }, 1, /^lull: LULL_GAP=5: must be a duration.*; lull config.*\n$/],
+];
+for (const [parameters, environment, status, says] of WRONG) {
+  test(`lull ${parameters.join(' ')} ${JSON.stringify(environment)} ends with ${status}`, () => {
+    const result = lull(parameters, environment);
+    assert.deepEqual([result.status, result.stdout], [status, '']);
+    assert.match(result.stderr, says);
+  });
+}
+
+test('lull config says what is in force, where it came from, and no secret', () => {
+  const { status, stdout } = lull(['config', '--gap', '10s', '--no-simulate'], {
+    LULL_TOKEN: 'open-sesame',
+    PORT: '9000',
+  });
+  assert.equal(status, 0);
+  assert.match(stdout, /^--gap +10s +flag$/m);
+  assert.match(stdout, /^--simulate +false +flag$/m);
+  assert.match(stdout, /^--port +9000 +environment PORT$/m);
+  assert.match(stdout, /^--grace +5m +default$/m);
+  assert.match(stdout, /^--token +\(hidden\) +environment LULL_TOKEN$/m);
+});
