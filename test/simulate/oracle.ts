@@ -2,8 +2,8 @@
 import { durationText, type SessionDefinition } from '../../src/core/definition.ts';
 import type { Event } from '../../src/core/event.ts';
 import { sessionIdOf } from '../../src/core/hash.ts';
-import type { CloseReason, Fate } from '../../src/core/output.ts';
-import { type Figures, figuresOf, inOrder, iso, type Placed } from './oracle-figures.ts';
+import type { CloseReason, Fate, MergedRecord, SessionRecord } from '../../src/core/output.ts';
+import { figuresOf, inOrder, iso, type Placed } from './oracle-figures.ts';
 
 /** A session as the model holds it: its events, and what arrival has left on it. */
 export interface Held {
@@ -12,7 +12,7 @@ export interface Held {
   readonly firstOffset: number;
   events: Placed[];
   ended: boolean;
-  capReason: 'max_duration' | 'max_events' | null;
+  closedBy: CloseReason | null;
   cutBefore: boolean;
   cutAfter: boolean;
   previousSessionId: string | null;
@@ -27,31 +27,12 @@ export interface Held {
   passedAtChange: number;
 }
 
-export interface OracleSession extends Figures {
-  readonly sessionId: string;
-  readonly userId: string;
-  readonly closeReason: CloseReason | null;
-  readonly previousSessionId: string | null;
-  readonly lateCount: number;
-  readonly duplicateCount: number;
-  readonly endOvertakenCount: number;
-  readonly firstArrival: string | null;
-  readonly lastArrival: string | null;
-}
+/** A record but for what only the core decides: the channel, and what the sending puts on it. */
+export type OracleSession = Omit<SessionRecord, 'channel' | 'state' | 'revision' | 'tier'>;
 
 export type OracleSend =
-  | {
-      readonly state: 'merged';
-      sessionId: string;
-      userId: string;
-      mergedInto: string;
-      revision: number;
-    }
-  | ({
-      readonly state: 'active' | 'closed' | 'amended';
-      revision: number;
-      tier: string | null;
-    } & OracleSession);
+  | MergedRecord
+  | (OracleSession & Pick<SessionRecord, 'state' | 'revision' | 'tier'>);
 
 export class Oracle {
   readonly sent: OracleSend[] = [];
@@ -97,13 +78,11 @@ export class Oracle {
     return [...this.settled, ...this.reachable].sort(byStart).map((each) => this.describe(each));
   }
 
-  /** Sessions still within reach, as they stand. */
-  held(): readonly Held[] {
-    return this.reachable;
-  }
-
-  isLive(session: Held): boolean {
-    return this.clockMs <= this.deadline(session, 0);
+  /** Those that are live by the event clock. */
+  open(): OracleSession[] {
+    return this.reachable
+      .filter((session) => this.passed(session) === 0)
+      .map((session) => this.describe(session));
   }
 
   private judge(placed: Placed): Fate {
@@ -128,18 +107,21 @@ export class Oracle {
     this.clockMs = Math.max(this.clockMs, Math.min(time, arrival));
     const { joined, apart } = this.choose(touched, time);
     const merged = this.merge(joined, placed);
-    const passed = tiersMs.filter((_, tier) => this.clockMs > this.deadline(merged, tier)).length;
+    const passed = this.passed(merged);
     if (passed === tiersMs.length) {
       this.late.push(placed);
       return 'late';
     }
     this.accepted.push(placed);
     if (passed > 0) merged.lateCount++;
-    merged.changed = true;
-    merged.passedAtChange = passed;
+    this.change(merged);
     this.reachable = this.reachable.filter((session) => !joined.includes(session));
     this.reachable.push(merged);
-    for (const [session, reason] of apart) relate(session, merged, reason);
+    for (const session of this.reachable) {
+      if (!joined.some((absorbed) => absorbed.id === session.previousSessionId)) continue;
+      session.previousSessionId = session === merged ? null : merged.id;
+    }
+    for (const [session, reason] of apart) this.keepApart(session, merged, reason);
     if (joined.length === 0) {
       const ended = own
         .filter((each) => each.ended && endOf(each) < time && time <= endOf(each) + gapMs)
@@ -147,9 +129,8 @@ export class Oracle {
       merged.previousSessionId ??= ended[0]?.id ?? null;
     }
     this.sendLineage(joined, merged, passed);
-    if (joined.length === 0) return 'opened';
-    if (joined.length > 1) return 'bridged';
-    return passed > 0 ? 'amended' : 'extended';
+    if (passed > 0) return 'amended';
+    return joined.length === 0 ? 'opened' : joined.length === 1 ? 'extended' : 'bridged';
   }
 
   /** Earliest first, what can be joined within the caps; and what a cap keeps apart. */
@@ -192,9 +173,9 @@ export class Oracle {
       firstOffset: survivor?.firstOffset ?? placed.offset,
       events,
       ended: endedNow || (keepsEnd && last.ended),
-      capReason: last?.capReason ?? null,
+      closedBy: endedNow ? 'explicit' : (last?.closedBy ?? null),
       cutBefore: first?.cutBefore ?? false,
-      cutAfter: last?.cutAfter ?? false,
+      cutAfter: endedNow || (last?.cutAfter ?? false),
       previousSessionId: first?.previousSessionId ?? null,
       lateCount: sum((session) => session.lateCount),
       duplicateCount: sum((session) => session.duplicateCount),
@@ -205,6 +186,32 @@ export class Oracle {
       changed: false,
       passedAtChange: 0,
     };
+  }
+
+  /** Two sessions that a cap keeps apart: it closed the earlier, which the later one follows. */
+  private keepApart(one: Held, other: Held, reason: CloseReason): void {
+    const [earlier, later] = byStart(one, other) < 0 ? [one, other] : [other, one];
+    earlier.cutAfter = true;
+    later.cutBefore = true;
+    if (earlier.closedBy === null) {
+      earlier.closedBy = reason;
+      this.change(earlier);
+    }
+    if (later.previousSessionId === null) {
+      later.previousSessionId = earlier.id;
+      this.change(later);
+    }
+  }
+
+  private change(session: Held): void {
+    session.changed = true;
+    session.passedAtChange = this.passed(session);
+  }
+
+  /** How many tiers a session has passed by the event clock. */
+  private passed(session: Held): number {
+    const { tiersMs } = this.definition;
+    return tiersMs.filter((_, tier) => this.clockMs > this.deadline(session, tier)).length;
   }
 
   /** What is sent in the same commit, because others have seen what is no longer so. */
@@ -242,7 +249,7 @@ export class Oracle {
       sessionId: session.id,
       userId: session.userId,
       ...figuresOf(session.events),
-      closeReason: session.capReason ?? (session.ended ? 'explicit' : 'inactivity'),
+      closeReason: session.closedBy ?? 'inactivity',
       firstArrival: timed.length > 0 ? iso(Math.min(...timed)) : null,
       lastArrival: timed.length > 0 ? iso(Math.max(...timed)) : null,
       lateCount,
@@ -279,16 +286,6 @@ function endOf(session: Held): number {
 
 function byStart(a: Held, b: Held): number {
   return startOf(a) - startOf(b) || a.firstOffset - b.firstOffset;
-}
-
-/** Two sessions that a cap keeps apart: the earlier was closed by it, the later follows on. */
-function relate(one: Held, other: Held, reason: 'max_duration' | 'max_events'): void {
-  const [earlier, later] = byStart(one, other) <= 0 ? [one, other] : [other, one];
-  earlier.capReason = reason;
-  earlier.cutAfter = true;
-  later.cutBefore = true;
-  later.previousSessionId ??= earlier.id;
-  for (const session of [one, other]) session.changed = true;
 }
 
 /** The plain answer for what all was accepted, had no cap or end kept anything apart. */
