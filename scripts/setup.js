@@ -33,7 +33,9 @@ function install() {
   console.error('Installing dependencies (first run, about a minute)…');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const options = { cwd: root, encoding: 'utf8', shell: npm.endsWith('.cmd') };
-  const result = spawnSync(npm, ['ci', '--no-audit', '--no-fund'], options);
+  // Of its own level, since `npm run -s` would make it fail without a word.
+  const flags = ['--no-audit', '--no-fund', '--loglevel=error'];
+  const result = spawnSync(npm, ['ci', ...flags], options);
   if (result.status === 0) return;
   console.error(`${result.stdout ?? ''}${result.stderr ?? ''}`);
   stop(`npm ci failed (${result.error?.message ?? `status ${result.status}`}); see above`);
