@@ -5,7 +5,10 @@ import { parseTime } from './time.ts';
 
 /** One thing a user did. Times are epoch milliseconds; money is in millionths of the currency. */
 export interface Event {
-  /** Hash of the client's event id; duplicates are told by it, ties of time are broken by it. */
+  /**
+   * Hash of the client's event id; duplicates are told by it, ties of time are broken by it. Below
+   * zero for an id that was made up for an event without one: it can't come again.
+   */
   readonly idHash: number;
   readonly userId: string;
   readonly eventType: string;
@@ -99,7 +102,8 @@ export function decodeEvent(value: unknown, fallbackId: string): Decoded {
   return {
     ok: true,
     event: {
-      idHash: hash53((eventId as string | null | undefined) ?? fallbackId),
+      idHash:
+        eventId === undefined || eventId === null ? -hash53(fallbackId) : hash53(eventId as string),
       userId,
       eventType,
       timestamp,

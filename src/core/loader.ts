@@ -49,6 +49,8 @@ export class Loader {
   readonly #partition: Partition;
   #frozen = 0;
   #committed = 0;
+  /** Sessions whose record has been asked for. */
+  readonly #asked = new Set<Session>();
   /** Chunks that came in for sessions whose other chunks are still to come. */
   readonly #chunks = new Map<Session, number[][]>();
 
@@ -82,7 +84,10 @@ export class Loader {
       if (want.session === null) this.#installUser(want.userId, value);
       else if (value === null) throw new Error(`record missing from the store: ${want.userId}`);
       else if (want.chunk) this.#installChunk(want.session, decodeChunk(value));
-      else decodeSession(want.session, value);
+      else {
+        decodeSession(want.session, value);
+        this.#asked.delete(want.session);
+      }
     }
   }
 
@@ -160,7 +165,8 @@ export class Loader {
   #wantSession(user: User, session: Session, into: Want[]): void {
     const userId = user.id;
     if (session.figures === null) {
-      if (into.some((want) => want.session === session)) return;
+      if (this.#asked.has(session)) return;
+      this.#asked.add(session);
       into.push({ key: sessionKey(userId, session.offset), userId, session, chunk: false });
       return;
     }

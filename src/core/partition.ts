@@ -167,6 +167,10 @@ export class Partition {
     return this.#dirty.splice(0);
   }
 
+  get changedUsers(): number {
+    return this.#dirty.length;
+  }
+
   get hasChanges(): boolean {
     return this.#dirty.length > 0 || this.#sent.length > 0;
   }

@@ -1,5 +1,6 @@
 /** What others may ask a processor about the partitions it owns. */
 import type { SessionRecord } from '../core/output.ts';
+import type { PartitionCounts } from '../core/partition.ts';
 
 export interface PartitionStatus {
   readonly partition: number;
@@ -10,7 +11,9 @@ export interface PartitionStatus {
   /** Epoch milliseconds; null before the first accepted event. */
   readonly clockMs: number | null;
   readonly sendingClockMs: number | null;
-  readonly activeSessions: number;
+  readonly usersInMemory: number;
+  /** Since the process started. */
+  readonly counts: PartitionCounts;
   /** `restoring`, `running`, or `stopped` with the reason. */
   readonly state: 'restoring' | 'running' | 'stopped';
   readonly reason: string | null;

@@ -1,0 +1,293 @@
+/** One partition's serial task: read, prefetch, apply, sweep, freeze. It never waits for a commit. */
+
+import type { SessionDefinition } from '../../core/definition.ts';
+import type { Event } from '../../core/event.ts';
+import { type Freeze, Loader, type Want } from '../../core/loader.ts';
+import type { Fate } from '../../core/output.ts';
+import { Partition } from '../../core/partition.ts';
+import { LullError } from '../../errors.ts';
+import type { LogRecord, TopicReader } from '../../log/log.ts';
+import type { Clock } from '../../ops/clock.ts';
+import type {
+  Checkpoint,
+  DeadlineEntry,
+  OutputRecord,
+  PartitionCommit,
+  StateStore,
+} from '../../state/state.ts';
+import {
+  decodeRecord,
+  IN_FUTURE,
+  isMisplaced,
+  type Place,
+  refusalRecord,
+  TOO_LATE,
+  WRONG_PARTITION,
+} from './input.ts';
+
+export interface TaskOptions {
+  readonly partition: number;
+  readonly definition: SessionDefinition;
+  readonly input: TopicReader;
+  readonly store: StateStore;
+  readonly clock: Clock;
+  /** Users kept in memory. */
+  readonly memoryUsers: number;
+  /** Called with what became of each event. */
+  readonly onFate: (fate: Fate, eventType: string, reason: string) => void;
+}
+
+/** A commit on its way: what goes to the store, and what is done once it is there. */
+export interface TaskCommit {
+  readonly task: PartitionTask;
+  readonly freeze: Freeze;
+  readonly commit: PartitionCommit;
+}
+
+const READ_BYTES = 512 * 1024;
+/** Users whose deadline has come that one turn looks at; the rest waits for the next turn. */
+const SWEEP_USERS = 2000;
+const MINUTE_MS = 60_000;
+
+export class PartitionTask {
+  readonly partition: Partition;
+  /** First input offset that is committed and published; reads that carry a position wait on it. */
+  visibleOffset: number;
+  readonly #options: TaskOptions;
+  readonly #loader: Loader;
+  readonly #place: Place;
+  #nextOffset: number;
+  #frozenOffset: number;
+  /** Late and rejected events since the last freeze. */
+  #refused: OutputRecord[] = [];
+  /** When the event clock last moved, or the log's end was last not reached; monotonic. */
+  #idleSinceMs: number;
+  #lastClock: number;
+  /** How far the stored deadline index has been gone through, by either clock. */
+  #sentThrough: DeadlineEntry | null = null;
+  #settledThrough: DeadlineEntry | null = null;
+
+  private constructor(options: TaskOptions, checkpoint: Checkpoint | null) {
+    const { input, partition, definition } = options;
+    this.#options = options;
+    this.#place = { logId: input.logId, partition, partitionCount: input.partitionCount };
+    this.partition = new Partition({ definition, identity: this.#place, stored: true });
+    this.#loader = new Loader(this.partition);
+    this.#nextOffset = checkpoint?.nextOffset ?? input.firstOffset(partition);
+    this.#frozenOffset = this.#nextOffset;
+    this.visibleOffset = this.#nextOffset;
+    if (checkpoint !== null) this.partition.clock = checkpoint.clockMs;
+    this.#lastClock = this.partition.clock;
+    this.#idleSinceMs = options.clock.monotonicMs();
+  }
+
+  /** Takes the partition up where its last commit left it. */
+  static async open(options: TaskOptions): Promise<PartitionTask> {
+    const { input, partition } = options;
+    const checkpoint = await options.store.open(partition);
+    if (checkpoint !== null && checkpoint.logId !== input.logId) {
+      throw new LullError(
+        'data_mismatch',
+        `the state of partition ${partition} belongs to another log than ${input.name}`,
+      );
+    }
+    if (checkpoint !== null && checkpoint.nextOffset > input.endOffset(partition)) {
+      throw new LullError(
+        'data_mismatch',
+        `the state of partition ${partition} is ahead of ${input.name}, which has lost records`,
+      );
+    }
+    return new PartitionTask(options, checkpoint);
+  }
+
+  get atEnd(): boolean {
+    return this.#nextOffset >= this.#options.input.endOffset(this.#options.partition);
+  }
+
+  /** Whether there is something to commit. */
+  get hasChanges(): boolean {
+    return this.partition.hasChanges || this.#nextOffset !== this.#frozenOffset;
+  }
+
+  /**
+   * The clock that decides when sessions are sent: the event clock, run on with time once nothing
+   * has moved it for a while (semantics, Silence). It never passes wall time.
+   */
+  sendingClock(): number {
+    const { clock, definition } = this.#options;
+    const eventClock = this.partition.clock;
+    const idleMs = clock.monotonicMs() - this.#idleSinceMs;
+    if (idleMs < definition.idleMs) return eventClock;
+    return Math.max(eventClock, Math.min(eventClock + idleMs, clock.nowMs()));
+  }
+
+  /** One turn: a batch of input, then what is due. Returns whether there may be more to do now. */
+  async turn(): Promise<boolean> {
+    const { input, partition } = this.#options;
+    const records = await input.read(partition, this.#nextOffset, READ_BYTES);
+    if (records.length > 0) await this.#applyAll(records);
+    this.#watchIdle();
+    const swept = await this.#sweep();
+    return !this.atEnd || !swept;
+  }
+
+  /** Freezes what changed; the caller commits it, and then calls `committed`. */
+  freeze(): TaskCommit {
+    const { partition } = this.#options;
+    const freeze = this.#loader.freeze(this.sendingClock());
+    const sent = freeze.sent.map((record) => ({
+      topic: 'sessions',
+      key: record.userId,
+      value: Buffer.from(JSON.stringify(record)),
+    }));
+    const commit: PartitionCommit = {
+      partition,
+      writes: freeze.writes,
+      deadlines: freeze.deadlines,
+      outputs: [...sent, ...this.#refused],
+      checkpoint: {
+        logId: this.#place.logId,
+        nextOffset: this.#nextOffset,
+        clockMs: freeze.clock,
+      },
+    };
+    this.#refused = [];
+    this.#frozenOffset = this.#nextOffset;
+    return { task: this, freeze, commit };
+  }
+
+  committed(freeze: Freeze): void {
+    this.#loader.committed(freeze);
+  }
+
+  async #applyAll(records: readonly LogRecord[]): Promise<void> {
+    const events: (Event | null)[] = records.map((record) => this.#decode(record));
+    await this.#load(
+      (wants) => {
+        for (const event of events) {
+          if (event !== null) this.#loader.want(event.userId, event.timestamp, wants);
+        }
+      },
+      () => {
+        for (const [index, record] of records.entries()) {
+          const event = events[index];
+          if (event) this.#apply(event, record);
+          this.#nextOffset = record.offset + 1;
+        }
+      },
+    );
+  }
+
+  #decode(record: LogRecord): Event | null {
+    const decoded = decodeRecord(record, this.#place);
+    if (!decoded.ok) {
+      this.#refuse('rejected-events', record, decoded.rejection);
+      this.#options.onFate('rejected', '', decoded.rejection.code);
+      return null;
+    }
+    const { event } = decoded;
+    if (!this.partition.users.has(event.userId) && isMisplaced(event, this.#place)) {
+      this.#refuse('rejected-events', record, WRONG_PARTITION);
+      this.#options.onFate('rejected', event.eventType, WRONG_PARTITION.code);
+      return null;
+    }
+    return event;
+  }
+
+  #apply(event: Event, record: LogRecord): void {
+    const fate = this.partition.apply(event, record.offset, record.arrivalMs);
+    let reason = '';
+    if (fate === 'rejected') {
+      this.#refuse('rejected-events', record, IN_FUTURE);
+      reason = IN_FUTURE.code;
+    } else if (fate === 'late') {
+      this.#refuse('late-events', record, TOO_LATE);
+      reason = TOO_LATE.code;
+    }
+    this.#options.onFate(fate, event.eventType, reason);
+  }
+
+  #refuse(topic: string, record: LogRecord, reason: Parameters<typeof refusalRecord>[2]): void {
+    this.#refused.push({
+      topic,
+      key: record.key,
+      value: refusalRecord(record, this.#place, reason),
+    });
+  }
+
+  /**
+   * Reads what is wanted until nothing more is: users, then their sessions, then their ids. Then
+   * decides, with no await in between: a commit that ends meanwhile lets closed sessions go.
+   */
+  async #load(collect: (wants: Want[]) => void, decide: () => void): Promise<void> {
+    const { store, partition } = this.#options;
+    for (;;) {
+      const wants: Want[] = [];
+      collect(wants);
+      if (wants.length === 0) {
+        decide();
+        return;
+      }
+      const values = await store.getMany(
+        partition,
+        wants.map((want) => want.key),
+      );
+      this.#loader.install(wants, values);
+    }
+  }
+
+  #watchIdle(): void {
+    if (this.atEnd && this.partition.clock === this.#lastClock) return;
+    this.#lastClock = this.partition.clock;
+    this.#idleSinceMs = this.#options.clock.monotonicMs();
+  }
+
+  /** Sends and forgets what is due, in memory or not; true when nothing due is left. */
+  async #sweep(): Promise<boolean> {
+    const sendingClock = this.sendingClock();
+    if (sendingClock === Number.NEGATIVE_INFINITY) return true;
+    const listed = await this.#loadDue(sendingClock);
+    const swept = this.partition.sweep(sendingClock, SWEEP_USERS) < SWEEP_USERS;
+    if (listed && swept) this.#loader.evict(this.#options.memoryUsers, sendingClock);
+    return listed && swept;
+  }
+
+  /**
+   * Brings in the users that the stored deadline index names. By the sending clock they are gone
+   * through once; and once more by the event clock, which alone lets them be forgotten.
+   */
+  async #loadDue(sendingClock: number): Promise<boolean> {
+    const eventMinute = Math.floor(this.partition.clock / MINUTE_MS);
+    const sendingMinute = Math.floor(sendingClock / MINUTE_MS);
+    this.#settledThrough = await this.#loadDueAfter(this.#settledThrough, eventMinute);
+    const from = later(this.#settledThrough, this.#sentThrough);
+    this.#sentThrough = await this.#loadDueAfter(from, sendingMinute);
+    return this.#settledThrough.minute > eventMinute && this.#sentThrough.minute > sendingMinute;
+  }
+
+  /** Returns the place reached: the last entry, or the start of the next minute. */
+  async #loadDueAfter(after: DeadlineEntry | null, untilMinute: number): Promise<DeadlineEntry> {
+    if (after !== null && after.minute > untilMinute) return after;
+    const { store, partition } = this.#options;
+    const due = await store.dueUsers(partition, after, untilMinute, SWEEP_USERS);
+    await this.#load(
+      (wants) => {
+        for (const { userId } of due) this.#loader.wantDue(userId, wants);
+      },
+      () => {},
+    );
+    return due.length < SWEEP_USERS ? startOf(untilMinute + 1) : due[due.length - 1]!;
+  }
+}
+
+/** The place before the first entry of a minute: no user id is empty. */
+function startOf(minute: number): DeadlineEntry {
+  return { minute, userId: '' };
+}
+
+function later(one: DeadlineEntry | null, other: DeadlineEntry | null): DeadlineEntry | null {
+  if (one === null || other === null) return one ?? other;
+  if (one.minute !== other.minute) return one.minute > other.minute ? one : other;
+  // Within a minute it may go through some entries twice, which does no harm.
+  return startOf(one.minute);
+}
