@@ -25,6 +25,8 @@ export interface TopicReader {
   firstOffset(partition: number): number;
   /** Offset that the next record will get; every record below it is durable and can be read. */
   endOffset(partition: number): number;
+  /** Offset of the first record that arrived at or after a time; `endOffset` when none did. */
+  offsetAt(partition: number, arrivalMs: number): Promise<number>;
   /**
    * The records from `fromOffset` on, in order, about `maxBytes` of them (at least one); empty at
    * the end. Starts at `firstOffset` when `fromOffset` is below it.
