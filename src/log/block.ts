@@ -25,9 +25,15 @@ const RECORD_HEADER_BYTES = 8;
 export class Stretch {
   readonly bytes: Buffer;
   readonly view: DataView;
+  /** Begins the checksum of a block at its start; those behind add their distance to it. */
+  readonly seed: number;
+  /** Written by us: its blocks need no check. */
+  readonly isOurs: boolean;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, seed: number, isOurs: boolean) {
     this.bytes = bytes;
+    this.seed = seed;
+    this.isOurs = isOurs;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 }
@@ -40,29 +46,22 @@ export interface BlockHeader {
   readonly syncedTo: number;
 }
 
-/** records[from, to), and what the checksum begins with. */
-export interface BlockRecords {
-  readonly records: readonly NewRecord[];
-  readonly from: number;
-  readonly to: number;
-  readonly seed: number;
-}
-
 /** Bytes that a record takes in a block, at most. */
 export function recordBound(record: NewRecord): number {
   return RECORD_HEADER_BYTES + record.key.length * 3 + record.value.length;
 }
 
-/** Writes a block at `at`, checksum and all, and returns where it ends. */
+/** Writes a block of header.count records at `at`, checksum and all; returns where it ends. */
 export function writeBlock(
   stretch: Stretch,
   at: number,
   header: BlockHeader,
-  { records, from, to, seed }: BlockRecords,
+  records: readonly NewRecord[],
+  firstIndex: number,
 ): number {
   const { bytes, view } = stretch;
   let end = at + BLOCK_HEADER_BYTES;
-  for (let index = from; index < to; index++) {
+  for (let index = firstIndex; index < firstIndex + header.count; index++) {
     const { key, value } = records[index]!;
     const keyStart = end + RECORD_HEADER_BYTES;
     const keyEnd = writeUtf8(key, bytes, keyStart);
@@ -71,25 +70,20 @@ export function writeBlock(
     bytes.set(value, keyEnd);
     end = keyEnd + value.length;
   }
-  sealBlock(stretch, at, end, header, seed);
+  sealBlock(stretch, at, end, header);
   return end;
 }
 
 /** Writes the header of a block whose payload is in place. */
-export function sealBlock(
-  { bytes, view }: Stretch,
-  at: number,
-  end: number,
-  header: BlockHeader,
-  seed: number,
-): void {
+export function sealBlock(stretch: Stretch, at: number, end: number, header: BlockHeader): void {
+  const { view } = stretch;
   view.setUint32(at + 4, end - at - BLOCK_HEADER_BYTES, true);
   view.setUint32(at + 8, header.partition, true);
   view.setUint32(at + 12, header.count, true);
   view.setFloat64(at + 16, header.firstOffset, true);
   view.setFloat64(at + 24, header.arrivalMs, true);
   view.setUint32(at + 32, header.syncedTo, true);
-  view.setUint32(at, crc32c(bytes.subarray(at + 4, end), seed), true);
+  view.setUint32(at, checksum(stretch, at, end), true);
 }
 
 export function blockHeader({ view }: Stretch, at: number): BlockHeader {
@@ -110,49 +104,60 @@ export function blockEnd({ view }: Stretch, at: number, limit: number): number {
 }
 
 /** Where the block ends; 0 when there is no whole, undamaged block at `at` below `limit`. */
-export function checkBlock(stretch: Stretch, at: number, limit: number, seed: number): number {
+export function checkBlock(stretch: Stretch, at: number, limit: number): number {
   const end = blockEnd(stretch, at, limit);
   if (end === Infinity) return 0;
-  const checksum = crc32c(stretch.bytes.subarray(at + 4, end), seed);
-  return checksum === stretch.view.getUint32(at, true) ? end : 0;
+  return checksum(stretch, at, end) === stretch.view.getUint32(at, true) ? end : 0;
+}
+
+/** Begun with the block's place, so that it counts nowhere else. */
+function checksum({ bytes, seed }: Stretch, at: number, end: number): number {
+  return crc32c(bytes.subarray(at + 4, end), (seed + at) >>> 0);
+}
+
+/** Which records to take out of a stretch. */
+export interface Wanted {
+  readonly partition: number;
+  readonly fromOffset: number;
+  /** Stops when this many bytes of keys and values are taken, but not before one record is. */
+  readonly budgetBytes: number;
 }
 
 /**
- * Adds the partition's records from `fromOffset` on to `records`, in blocks below `limit`, until
- * `budgetBytes` are spent, but one at least; returns what is left of the budget. Values are views
- * of the stretch.
+ * Adds the wanted records of the blocks below `limit` to `records`, and returns what is left of the
+ * budget; null when it meets damage. Values are views of the stretch.
  */
 export function readRecords(
-  { bytes, view }: Stretch,
+  stretch: Stretch,
   limit: number,
-  partition: number,
-  fromOffset: number,
-  budgetBytes: number,
+  { partition, fromOffset, budgetBytes }: Wanted,
   records: LogRecord[],
-): number {
+): number | null {
+  const { bytes, view, isOurs } = stretch;
   let budget = budgetBytes;
-  let at = 0;
-  while (at < limit) {
-    const end = at + BLOCK_HEADER_BYTES + view.getUint32(at + 4, true);
+  let expected = fromOffset;
+  for (let at = 0, end = 0; at < limit; at = end) {
+    end = blockEnd(stretch, at, limit);
+    if (end === Infinity) return null;
+    if (view.getUint32(at + 8, true) !== partition) continue;
     const firstOffset = view.getFloat64(at + 16, true);
-    const count = view.getUint32(at + 12, true);
-    if (view.getUint32(at + 8, true) !== partition || firstOffset + count <= fromOffset) {
-      at = end;
-      continue;
-    }
+    if (firstOffset + view.getUint32(at + 12, true) <= expected) continue;
+    // A damaged length of another partition's block may have led past some of ours.
+    if (firstOffset > expected) return null;
+    if (!isOurs && checkBlock(stretch, at, limit) === 0) return null;
     const arrivalMs = view.getFloat64(at + 24, true);
-    at += BLOCK_HEADER_BYTES;
-    for (let offset = firstOffset; at < end; offset++) {
-      const keyStart = at + RECORD_HEADER_BYTES;
-      const keyEnd = keyStart + view.getUint32(at, true);
-      const valueEnd = keyEnd + view.getUint32(at + 4, true);
-      at = valueEnd;
-      if (offset < fromOffset) continue;
+    let offset = firstOffset;
+    for (let next = at + BLOCK_HEADER_BYTES; next < end; offset++) {
+      const keyStart = next + RECORD_HEADER_BYTES;
+      const keyEnd = keyStart + view.getUint32(next, true);
+      next = keyEnd + view.getUint32(next + 4, true);
+      if (offset < expected) continue;
       if (budget <= 0 && records.length > 0) return budget;
       const key = bytes.toString('utf8', keyStart, keyEnd);
-      records.push({ offset, arrivalMs, key, value: bytes.subarray(keyEnd, valueEnd) });
-      budget -= valueEnd - keyStart;
+      records.push({ offset, arrivalMs, key, value: bytes.subarray(keyEnd, next) });
+      budget -= next - keyStart;
     }
+    expected = offset;
   }
   return budget;
 }

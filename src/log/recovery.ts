@@ -6,7 +6,6 @@ import { LullError } from '../errors.ts';
 import { BLOCK_HEADER_BYTES, blockHeader, checkBlock, Stretch } from './block.ts';
 import { type Files, readWhole, writeWhole } from './files.ts';
 import {
-  blockSeed,
   decodeIndex,
   decodeStart,
   encodeIndex,
@@ -99,12 +98,11 @@ async function sealAgain(
 ): Promise<{ segment: Segment | null; cutBytes: number }> {
   const path = segmentPath(directory, number);
   const bytes = (await readWhole(files, path)) ?? Buffer.alloc(0);
-  const stretch = new Stretch(bytes);
-  const seed = segmentSeed(logId, number);
-  const start = decodeStart(stretch, seed);
+  const stretch = new Stretch(bytes, segmentSeed(logId, number), false);
+  const start = decodeStart(stretch);
   if (start === null) {
     // It is synced before the first block follows, so with none there, nothing was ever taken.
-    const isTorn = isLast && findBlockAfter(stretch, 0, seed, partitionCount) < 0;
+    const isTorn = isLast && findBlockAfter(stretch, 0, partitionCount) < 0;
     if (!isTorn) throw corrupt(path, 'is damaged at its start');
     await files.remove(path);
     await files.syncDirectory(directory);
@@ -115,7 +113,7 @@ async function sealAgain(
   indexBlocks(segment, stretch);
   const { lengthBytes } = segment;
   if (lengthBytes < bytes.length) {
-    const intact = findBlockAfter(stretch, lengthBytes, seed, partitionCount);
+    const intact = findBlockAfter(stretch, lengthBytes, partitionCount);
     if (!isLast || intact >= 0) {
       throw corrupt(path, `is damaged at byte ${lengthBytes}, before its end`);
     }
@@ -143,7 +141,7 @@ function indexBlocks(segment: Segment, stretch: Stretch): void {
   let rowStart = 0;
   let at = 0;
   for (;;) {
-    const end = checkBlock(stretch, at, limit, blockSeed(segment.seed, at));
+    const end = checkBlock(stretch, at, limit);
     if (end === 0) break;
     const { partition, count, firstOffset, arrivalMs } = blockHeader(stretch, at);
     if (at > 0) {
@@ -164,18 +162,13 @@ function indexBlocks(segment: Segment, stretch: Stretch): void {
  * Position of an intact block that shows the damage at `damagedAt` to be no torn write: when it was
  * written, everything up to there had been synced. -1 when there is none.
  */
-function findBlockAfter(
-  stretch: Stretch,
-  damagedAt: number,
-  seed: number,
-  partitionCount: number,
-): number {
+function findBlockAfter(stretch: Stretch, damagedAt: number, partitionCount: number): number {
   const limit = stretch.bytes.length;
   for (let at = damagedAt + 1; at + BLOCK_HEADER_BYTES <= limit; at++) {
     const syncedTo = stretch.view.getUint32(at + 32, true);
     if (syncedTo <= damagedAt || syncedTo > at) continue;
     if (stretch.view.getUint32(at + 8, true) >= partitionCount) continue;
-    if (checkBlock(stretch, at, limit, blockSeed(seed, at)) > 0) return at;
+    if (checkBlock(stretch, at, limit) > 0) return at;
   }
   return -1;
 }

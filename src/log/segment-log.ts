@@ -12,7 +12,7 @@ import type { LogRecord, NewRecord, Topic } from './log.ts';
 import { type Recovered, recoverSegments } from './recovery.ts';
 import { lastIndexWhere, parseSegmentName, type Segment } from './segment.ts';
 import { type SegmentPlace, SegmentWriter } from './segment-writer.ts';
-import { StretchCache } from './stretch-cache.ts';
+import { damaged, StretchCache } from './stretch-cache.ts';
 
 export interface SegmentLogOptions {
   /** The log lives in its own folder there, called by its name. */
@@ -43,7 +43,6 @@ export const MAX_RECORD_BYTES = 8 * 1024 * 1024;
 
 const FORMAT = 1;
 const SEGMENT_BYTES = 64 * 1024 * 1024;
-const CACHE_BYTES = 16 * 1024 * 1024;
 /** Appends that wait are written together up to this size; one that is larger goes alone. */
 const GROUP_BYTES = 4 * 1024 * 1024;
 const SYNC_INTERVAL_MS = 1000;
@@ -148,7 +147,7 @@ class JournalLog implements SegmentLog {
     this.#options = options;
     this.#maxBytes = options.maxBytes ?? Infinity;
     this.#segmentBytes = Math.min(options.segmentBytes ?? SEGMENT_BYTES, this.#maxBytes / 4);
-    this.#place = { files, directory, logId, cache: new StretchCache(files, CACHE_BYTES) };
+    this.#place = { files, directory, logId, cache: new StretchCache(files) };
     this.#segments = segments;
     const last = segments.at(-1);
     this.#nextNumber = (last?.number ?? 0) + 1;
@@ -185,22 +184,25 @@ class JournalLog implements SegmentLog {
     this.#assertOpen();
     const records: LogRecord[] = [];
     let offset = Math.max(fromOffset, this.#firstOffsets[partition]!);
-    let budget = maxBytes;
-    while (offset < this.#endOffsets[partition]! && (budget > 0 || records.length === 0)) {
+    let budgetBytes = maxBytes;
+    while (offset < this.#endOffsets[partition]! && (budgetBytes > 0 || records.length === 0)) {
       const endsBelow = (candidate: Segment) => candidate.endOffsets[partition]! <= offset;
       const segment = this.#segments[lastIndexWhere(this.#segments, endsBelow) + 1];
       if (segment === undefined) break;
-      const row = segment.rowOf(partition, Math.max(offset, segment.baseOffsets[partition]!));
-      const start = segment.rows[row]!.position;
+      offset = Math.max(offset, segment.baseOffsets[partition]!);
+      const row = segment.rowOf(partition, offset);
+      const { position } = segment.rows[row]!;
       const stretch = await this.#stretch(segment, row);
       if (stretch === null) {
         offset = Math.max(offset, this.#firstOffsets[partition]!);
         continue;
       }
-      const limit = segment.stretchEnd(row) - start;
-      budget = readRecords(stretch, limit, partition, offset, budget, records);
+      const limit = segment.stretchEnd(row) - position;
+      const wanted = { partition, fromOffset: offset, budgetBytes };
+      const budget = readRecords(stretch, limit, wanted, records);
       const lastOffset = records.at(-1)?.offset ?? -1;
-      if (lastOffset < offset) throw new Error(`offset ${offset} is not where the index has it`);
+      if (budget === null || lastOffset < offset) throw damaged(segment, position);
+      budgetBytes = budget;
       offset = lastOffset + 1;
     }
     return records;

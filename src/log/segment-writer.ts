@@ -1,10 +1,9 @@
 /** The segment that is open for writing: lays records out in blocks, then writes and syncs them. */
 import { LullError } from '../errors.ts';
-import { BLOCK_HEADER_BYTES, recordBound, Stretch, writeBlock } from './block.ts';
+import { BLOCK_HEADER_BYTES, recordBound, writeBlock } from './block.ts';
 import { type Files, type LogFile, writeWhole } from './files.ts';
 import type { NewRecord } from './log.ts';
 import {
-  blockSeed,
   encodeIndex,
   encodeStart,
   type IndexRow,
@@ -69,16 +68,14 @@ export class SegmentWriter {
       await file.close();
       throw error;
     }
-    const stretch = newStretch(first.length);
-    stretch.bytes.set(first);
-    segment.addRow(0, segment.baseOffsets, stretch);
+    addWritableRow(segment, 0, segment.baseOffsets, first.length).stretch!.bytes.set(first);
     segment.lengthBytes = first.length;
     return new SegmentWriter(place, file, segment);
   }
 
   /** Lays records of a partition out behind those already added; returns the first one's offset. */
   add(partition: number, records: readonly NewRecord[], nowMs: number): number {
-    const { arrivalsMs, seed } = this.segment;
+    const { arrivalsMs } = this.segment;
     const arrivalMs = Math.max(nowMs, arrivalsMs[partition]!);
     arrivalsMs[partition] = arrivalMs;
     const firstOffset = this.#nextOffsets[partition]!;
@@ -96,8 +93,7 @@ export class SegmentWriter {
         syncedTo: this.#syncedTo,
       };
       const at = this.#position - row.position;
-      const block = { records, from, to, seed: blockSeed(seed, this.#position) };
-      this.#position = row.position + writeBlock(row.stretch!, at, header, block);
+      this.#position = row.position + writeBlock(row.stretch!, at, header, records, from);
       this.#nextOffsets[partition] = firstOffset + to;
     }
     return firstOffset;
@@ -180,11 +176,17 @@ export class SegmentWriter {
     const { rows } = this.segment;
     const last = rows.at(-1)!;
     if (this.#position - last.position + bytes <= last.stretch!.bytes.length) return last;
-    this.segment.addRow(this.#position, this.#nextOffsets, newStretch(bytes));
-    return rows.at(-1)!;
+    return addWritableRow(this.segment, this.#position, this.#nextOffsets, bytes);
   }
 }
 
-function newStretch(atLeastBytes: number): Stretch {
-  return new Stretch(Buffer.allocUnsafeSlow(Math.max(STRETCH_BYTES, atLeastBytes)));
+function addWritableRow(
+  segment: Segment,
+  position: number,
+  nextOffsets: Float64Array,
+  atLeastBytes: number,
+): IndexRow {
+  const bytes = Buffer.allocUnsafeSlow(Math.max(STRETCH_BYTES, atLeastBytes));
+  segment.addRow(position, nextOffsets, segment.stretchAt(position, bytes, true));
+  return segment.rows.at(-1)!;
 }

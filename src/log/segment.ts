@@ -18,7 +18,7 @@ export interface IndexRow {
   readonly nextOffsets: Float64Array;
   /** Its blocks, while they are in memory. */
   stretch: Stretch | null;
-  loading: Promise<Stretch> | null;
+  loading: Promise<void> | null;
 }
 
 /** What a segment file starts from. */
@@ -80,6 +80,11 @@ export class Segment {
     return lastIndexWhere(this.rows, (row) => row.nextOffsets[partition]! <= offset);
   }
 
+  /** Bytes of this file from a position on. */
+  stretchAt(position: number, bytes: Buffer, isOurs: boolean): Stretch {
+    return new Stretch(bytes, this.seed + position, isOurs);
+  }
+
   addRow(position: number, nextOffsets: Float64Array, stretch: Stretch | null): void {
     const row = { position, nextOffsets: nextOffsets.slice(), stretch, loading: null };
     this.rows.push(row);
@@ -117,35 +122,24 @@ export function segmentSeed(logId: string, number: number): number {
   return crc32c(`${logId}/${number}`);
 }
 
-/** A block's checksum begins with its place, so that it counts nowhere else. */
-export function blockSeed(segmentSeed: number, position: number): number {
-  return (segmentSeed + position) >>> 0;
-}
-
 /** The block that begins a segment file. */
 export function encodeStart(seed: number, start: SegmentStart): Buffer {
   const values = Float64Array.of(...start.baseOffsets, ...start.arrivalsMs);
   const bytes = Buffer.alloc(BLOCK_HEADER_BYTES + values.byteLength);
   bytes.set(new Uint8Array(values.buffer), BLOCK_HEADER_BYTES);
-  sealBlock(
-    new Stretch(bytes),
-    0,
-    bytes.length,
-    {
-      partition: START_PARTITION,
-      count: 0,
-      firstOffset: start.alwaysSynced ? 1 : 0,
-      arrivalMs: 0,
-      syncedTo: 0,
-    },
-    blockSeed(seed, 0),
-  );
+  sealBlock(new Stretch(bytes, seed, true), 0, bytes.length, {
+    partition: START_PARTITION,
+    count: 0,
+    firstOffset: start.alwaysSynced ? 1 : 0,
+    arrivalMs: 0,
+    syncedTo: 0,
+  });
   return bytes;
 }
 
 /** What a segment file says that it starts from; null when its first block is damaged. */
-export function decodeStart(stretch: Stretch, seed: number): SegmentStart | null {
-  const end = checkBlock(stretch, 0, stretch.bytes.length, blockSeed(seed, 0));
+export function decodeStart(stretch: Stretch): SegmentStart | null {
+  const end = checkBlock(stretch, 0, stretch.bytes.length);
   if (end === 0) return null;
   const header = blockHeader(stretch, 0);
   if (header.partition !== START_PARTITION) return null;

@@ -1,30 +1,27 @@
 /** Stretches of segments in memory: the newest as they were written, others as they were read. */
 import { LullError } from '../errors.ts';
-import { blockEnd, checkBlock, Stretch } from './block.ts';
+import type { Stretch } from './block.ts';
 import type { Files } from './files.ts';
-import { blockSeed, type IndexRow, type Segment } from './segment.ts';
+import type { IndexRow, Segment } from './segment.ts';
+
+/** Much more than is read at once, so that what is read stays until it has been used. */
+const CACHE_BYTES = 16 * 1024 * 1024;
+const READ_AHEAD_BYTES = 1024 * 1024;
 
 export class StretchCache {
   readonly #files: Files;
-  readonly #maxBytes: number;
   /** Least recently used first. */
   readonly #rows = new Set<IndexRow>();
   #bytes = 0;
 
-  constructor(files: Files, maxBytes: number) {
+  constructor(files: Files) {
     this.#files = files;
-    this.#maxBytes = maxBytes;
   }
 
-  /** The stretch of a row; reads and checks it when it is not in memory. */
-  get(segment: Segment, index: number): Stretch | Promise<Stretch> {
+  /** The stretch of a row, read with some that follow it when it is not in memory. */
+  async get(segment: Segment, index: number): Promise<Stretch> {
     const row = segment.rows[index]!;
-    if (row.stretch === null) {
-      row.loading ??= this.#load(segment, index).finally(() => {
-        row.loading = null;
-      });
-      return row.loading;
-    }
+    while (row.stretch === null) await (row.loading ?? this.#load(segment, index));
     if (this.#rows.delete(row)) this.#rows.add(row);
     return row.stretch;
   }
@@ -34,7 +31,7 @@ export class StretchCache {
     this.#rows.add(row);
     this.#bytes += row.stretch!.bytes.length;
     for (const oldest of this.#rows) {
-      if (this.#bytes <= this.#maxBytes) return;
+      if (this.#bytes <= CACHE_BYTES) return;
       this.#drop(oldest);
     }
   }
@@ -49,24 +46,43 @@ export class StretchCache {
     row.stretch = null;
   }
 
-  async #load(segment: Segment, index: number): Promise<Stretch> {
-    const row = segment.rows[index]!;
-    const bytes = Buffer.allocUnsafeSlow(segment.stretchEnd(index) - row.position);
+  #load(segment: Segment, index: number): Promise<void> {
+    const rows = missingRows(segment, index);
+    const loading = this.#read(segment, rows, segment.stretchEnd(index + rows.length - 1)).finally(
+      () => {
+        for (const row of rows) row.loading = null;
+      },
+    );
+    for (const row of rows) row.loading = loading;
+    return loading;
+  }
+
+  async #read(segment: Segment, rows: readonly IndexRow[], end: number): Promise<void> {
+    const start = rows[0]!.position;
+    const bytes = Buffer.allocUnsafeSlow(end - start);
     const file = await this.#files.open(segment.path, 'read');
-    const length = await file.read(bytes, row.position).finally(() => file.close());
-    const stretch = new Stretch(bytes);
-    check(segment, row.position, stretch, length);
-    row.stretch = stretch;
-    this.keep(row);
-    return stretch;
+    const length = await file.read(bytes, start).finally(() => file.close());
+    if (length < bytes.length) throw damaged(segment, start);
+    for (const [index, row] of rows.entries()) {
+      const part = bytes.subarray(row.position - start, (rows[index + 1]?.position ?? end) - start);
+      row.stretch = segment.stretchAt(row.position, part, false);
+      this.keep(row);
+    }
   }
 }
 
-function check(segment: Segment, position: number, stretch: Stretch, length: number): void {
-  const limit = stretch.bytes.length;
-  for (let at = 0; at < limit; at = blockEnd(stretch, at, limit)) {
-    const seed = blockSeed(segment.seed, position + at);
-    if (length === limit && checkBlock(stretch, at, limit, seed) > 0) continue;
-    throw new LullError('log_corrupt', `${segment.path} is damaged at byte ${position + at}`);
+/** From a row that is not in memory on, as many as are read at once. */
+function missingRows(segment: Segment, index: number): IndexRow[] {
+  const start = segment.rows[index]!.position;
+  let count = 1;
+  for (; index + count < segment.rows.length; count++) {
+    const { stretch, loading } = segment.rows[index + count]!;
+    const isMissing = stretch === null && loading === null;
+    if (!isMissing || segment.stretchEnd(index + count) - start > READ_AHEAD_BYTES) break;
   }
+  return segment.rows.slice(index, index + count);
+}
+
+export function damaged(segment: Segment, position: number): LullError {
+  return new LullError('log_corrupt', `${segment.path} is damaged at or after byte ${position}`);
 }
