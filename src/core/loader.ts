@@ -69,12 +69,14 @@ export class Loader {
     for (const session of user.sessions) {
       if (session.loaded) continue;
       if (touches(session, time, gapMs)) this.#wantSession(user, session, into);
+      else this.#wantUnsent(user, session, into);
     }
   }
 
   /** The same for a user whose deadline has come. */
   wantDue(userId: string, into: Want[]): void {
-    this.#wantUser(userId, into);
+    const user = this.#wantUser(userId, into);
+    for (const session of user?.sessions ?? []) this.#wantUnsent(user!, session, into);
   }
 
   /** Gives what the store answered for each of the wants, in their order. */
@@ -160,6 +162,11 @@ export class Loader {
       return null;
     }
     return known.loaded ? known : null;
+  }
+
+  /** What is still to be sent may be sent before an event of its user, whichever it touches. */
+  #wantUnsent(user: User, session: Session, into: Want[]): void {
+    if (session.changed && session.figures === null) this.#wantSession(user, session, into);
   }
 
   #wantSession(user: User, session: Session, into: Want[]): void {

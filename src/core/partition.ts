@@ -111,7 +111,7 @@ export class Partition {
     const clock = Math.max(this.clock, arrivalMs === null ? time : Math.min(time, arrivalMs));
     const tiersPassed = tiersPassedAt(end, ended, clock, definition);
     if (tiersPassed === definition.tiersMs.length) {
-      if (user.sessions.length === 0 && !this.#stored) this.users.delete(user.id);
+      this.#dropEmpty(user);
       return 'late';
     }
     this.clock = clock;
@@ -120,7 +120,7 @@ export class Partition {
     const session = joined.length === 0 ? this.#open(user, offset, time) : joined[0]!;
     const survivor = joined.length < 2 ? session : this.#merge(user, joined);
     this.#add(survivor, event, offset, arrivalMs, endsSession, tiersPassed);
-    for (const other of apart) this.#keepApart(survivor, other);
+    for (const other of apart) this.#keepApart(user, survivor, other);
     this.#sendAtOnce(user, survivor, wasSent && joined.length > 1);
     this.#reschedule(user, survivor);
     this.markDirty(user);
@@ -145,6 +145,7 @@ export class Partition {
       if (user.evicted) continue;
       looked++;
       this.#sendDue(user, sendingClock);
+      this.#dropEmpty(user);
       if (user.nextDue >= sendingClock) this.#calendar.schedule(user, user.nextDue);
       else if (this.#parked.length > 0 && user.nextDue < this.#parked[0]!.nextDue) {
         this.#parked.push(this.#parked[0]!);
@@ -202,6 +203,13 @@ export class Partition {
     const user = new User(userId, true);
     this.users.set(userId, user);
     return user;
+  }
+
+  /** Without a store nothing is left of a user whose sessions are settled. */
+  #dropEmpty(user: User): void {
+    if (this.#stored || user.sessions.length > 0) return;
+    this.users.delete(user.id);
+    user.evicted = true;
   }
 
   #touched(user: User, time: number): Session[] {
@@ -273,7 +281,6 @@ export class Partition {
       for (const other of user.sessions) {
         if (other.previousOffset !== absorbed.offset) continue;
         other.previousOffset = other === survivor ? -1 : survivor.offset;
-        other.dirty = true;
       }
       this.counts.merged++;
     }
@@ -310,20 +317,28 @@ export class Partition {
   }
 
   /** A cap keeps two touched sessions apart, for ever. */
-  #keepApart(session: Session, { session: other, reason }: Apart): void {
+  #keepApart(user: User, session: Session, { session: other, reason }: Apart): void {
     const [earlier, later] = byStart(session, other) < 0 ? [session, other] : [other, session];
     later.cutBefore = true;
     if (later.previousOffset < 0) {
       later.previousOffset = earlier.offset;
-      later.changed = true;
+      this.#change(user, later);
     }
     earlier.cutAfter = true;
     if (earlier.closedBy === null) {
       earlier.closedBy = reason;
-      earlier.changed = true;
+      this.#change(user, earlier);
       this.counts.capped++;
     }
-    other.dirty = true;
+  }
+
+  /** What others see of a session changed: it is due at the next deadline by the event clock. */
+  #change(user: User, session: Session): void {
+    const { end, ended } = session;
+    session.changed = true;
+    session.tiersPassed = tiersPassedAt(end, ended, this.clock, this.definition);
+    session.dirty = true;
+    this.#reschedule(user, session);
   }
 
   /** What can't wait for a deadline: a sent session that lives again, or a late one's first row. */
@@ -391,7 +406,6 @@ export class Partition {
       this.#forget(user, session);
       return false;
     });
-    if (user.sessions.length === 0 && !this.#stored) this.users.delete(user.id);
   }
 
   #forget(user: User, session: Session): void {
