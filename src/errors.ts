@@ -34,6 +34,7 @@ export const ERRORS = {
   target_unavailable: { status: 502, hint: 'check the address, and that lull start runs there' },
   target_refused: { status: 502, hint: 'the message says what the system there did not take' },
   invalid_cursor: { status: 400, hint: 'take nextCursor as it was given, or start without one' },
+  invalid_request: { status: 400, hint: 'see /docs for what can be asked, and how' },
   invalid_parameter: { status: 400, hint: 'see /docs for what this request takes' },
   invalid_json: { status: 400, hint: 'send one JSON object, an array of them, or one a line' },
   invalid_event: { status: 400, hint: 'see /docs for the fields of an event' },

@@ -4,32 +4,35 @@ import { gunzip } from 'node:zlib';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { Type } from 'typebox';
 import { LullError } from '../../errors.ts';
-import { collect, MAX_BODY_BYTES } from './collector.ts';
+import { type Collected, collect, MAX_BODY_BYTES } from './collector.ts';
 import { collectorMetrics } from './gateway-metrics.ts';
 import type { App, GatewayOptions } from './options.ts';
-import { sendRefusal } from './request-errors.ts';
+import { Refused } from './request-errors.ts';
 import { REFUSALS } from './schemas.ts';
 
-/** Bytes of bodies being received, decoded or appended, and how many such requests. */
+/** Bytes of bodies being received, decoded or appended. */
 const MAX_IN_FLIGHT_BYTES = 128 * 1024 * 1024;
-const MAX_IN_FLIGHT_REQUESTS = 1000;
+/** What a request counts beside its body, so that their number is bounded too. */
+const REQUEST_BYTES = 16 * 1024;
 
 const inflate = promisify(gunzip);
 
-const Accepted = Type.Object(
-  {
-    accepted: Type.Integer(),
-    rejected: Type.Array(
-      Type.Object({
-        index: Type.Integer({ description: 'which event of the request, from 0' }),
-        code: Type.String(),
-        message: Type.String(),
-        hint: Type.String(),
-      }),
-    ),
-    position: Type.String({ description: 'what to send as Lull-After to read this write' }),
-  },
-  { description: 'The log has it, synced' },
+const Accepted = Type.Unsafe<Omit<Collected, 'form'>>(
+  Type.Object(
+    {
+      accepted: Type.Integer(),
+      rejected: Type.Array(
+        Type.Object({
+          index: Type.Integer({ description: 'which event of the request, from 0' }),
+          code: Type.String(),
+          message: Type.String(),
+          hint: Type.String(),
+        }),
+      ),
+      position: Type.String({ description: 'what to send as Lull-After to read this write' }),
+    },
+    { description: 'The log has it, synced' },
+  ),
 );
 
 export function collectorRoutes(app: App, options: GatewayOptions): void {
@@ -44,7 +47,7 @@ export function collectorRoutes(app: App, options: GatewayOptions): void {
       reply.header('retry-after', closed.retryAfterSeconds);
       return done(new LullError(closed.code, closed.message));
     }
-    const release = budget.take(declaredBytes(request));
+    const release = budget.take(REQUEST_BYTES + declaredBytes(request));
     if (release === null) return done(tooBusy());
     reply.raw.once('close', release);
     done();
@@ -81,13 +84,9 @@ export function collectorRoutes(app: App, options: GatewayOptions): void {
         for (const { code } of answer.rejected) counts.rejected(code);
         const [refused] = answer.rejected;
         if (form === 'single' && refused !== undefined) {
-          return sendRefusal(
-            reply,
-            refused.code === 'event_too_large' ? 413 : 400,
-            refused,
-          ) as never;
+          throw new Refused(refused.code === 'event_too_large' ? 413 : 400, refused);
         }
-        return reply.code(202).send(answer as never);
+        return reply.code(202).send(answer);
       },
     });
   });
@@ -96,17 +95,13 @@ export function collectorRoutes(app: App, options: GatewayOptions): void {
 /** Counts what is in flight; refuses what would be too much. */
 class Budget {
   #bytes = 0;
-  #requests = 0;
 
   /** The way to give it back, once; null when there is no room. */
   take(bytes: number): (() => void) | null {
-    if (this.#requests >= MAX_IN_FLIGHT_REQUESTS) return null;
     if (this.#bytes + bytes > MAX_IN_FLIGHT_BYTES) return null;
     this.#bytes += bytes;
-    this.#requests++;
     return () => {
       this.#bytes -= bytes;
-      this.#requests--;
     };
   }
 }

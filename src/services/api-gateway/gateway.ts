@@ -16,6 +16,8 @@ import { SHARED_SCHEMAS } from './schemas.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
 
+/** Of bodies other than events. */
+const BODY_BYTES = 64 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** For a request to arrive whole; answers are not bounded by it. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -38,6 +40,7 @@ export interface Gateway {
 export async function startApiGateway(options: GatewayOptions): Promise<Gateway> {
   const app = fastify({
     logger: false,
+    bodyLimit: BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
@@ -53,6 +56,9 @@ export async function startApiGateway(options: GatewayOptions): Promise<Gateway>
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema);
+  // Whatever a body is called, it is read as JSON.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
   handleErrors(app, options.logger);
   handleUnknownRoutes(app);
   measureRequests(app, options.metrics);

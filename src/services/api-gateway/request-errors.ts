@@ -12,6 +12,18 @@ export interface Refusal {
   readonly hint: string;
 }
 
+/** A refusal that is not an operational error: an event that can't be used, say. */
+export class Refused extends Error {
+  readonly status: number;
+  readonly refusal: Refusal;
+
+  constructor(status: number, refusal: Refusal) {
+    super(refusal.message);
+    this.status = status;
+    this.refusal = refusal;
+  }
+}
+
 export function sendRefusal(reply: FastifyReply, status: number, refusal: Refusal): FastifyReply {
   const { code, message, hint } = refusal;
   if ((status === 503 || status === 507) && !reply.hasHeader('retry-after')) {
@@ -54,18 +66,29 @@ export function handleUnknownRoutes(app: FastifyInstance): void {
   });
 }
 
-export function refusalOf(error: FastifyError | LullError): Refusal & { readonly status: number } {
+export function refusalOf(
+  error: FastifyError | LullError | Refused,
+): Refusal & { readonly status: number } {
   if (error instanceof LullError) {
     return { status: error.status, code: error.code, message: error.message, hint: error.hint };
   }
+  if (error instanceof Refused) return { status: error.status, ...error.refusal };
   if (error.validation !== undefined) return { status: 400, ...invalidParameter(error) };
   const status = error.statusCode ?? 500;
-  if (status === 413) return { status, ...of('body_too_large', 'the body is longer than 10 MB') };
-  if (status === 431) return { status, ...of('invalid_parameter', 'the headers are too long') };
-  if (status >= 400 && status < 500) {
-    return { status, ...of('invalid_parameter', 'the request is not well-formed HTTP') };
-  }
+  if (status >= 400 && status < 500) return { status, ...malformed(error) };
   return { status: 500, ...of('internal', 'something failed here; nothing is wrong on your side') };
+}
+
+/** What the framework refuses before a route sees it. */
+function malformed({ code, statusCode }: FastifyError): Refusal {
+  if (code === 'FST_ERR_BAD_URL') {
+    return of('invalid_parameter', 'the path is not percent-encoded UTF-8');
+  }
+  if (code === 'FST_ERR_CTP_INVALID_JSON_BODY' || code === 'FST_ERR_CTP_EMPTY_JSON_BODY') {
+    return of('invalid_json', 'the body is not JSON');
+  }
+  if (statusCode === 413) return of('body_too_large', 'the body is too long');
+  return of('invalid_request', 'the request is not well-formed HTTP');
 }
 
 /** Names the parameter, what is wrong with it, and what it is. */

@@ -74,7 +74,7 @@ export function streamRoutes(app: App, options: GatewayOptions): void {
           ...sessionFilters,
         }),
         headers: ResumeHeaders,
-        response: { 200: Events as never, ...REFUSALS },
+        response: { 200: Events, ...REFUSALS },
       },
     },
     (request, reply) => {
@@ -93,7 +93,7 @@ export function streamRoutes(app: App, options: GatewayOptions): void {
         tags: ['streams'],
         params: UserParams,
         headers: ResumeHeaders,
-        response: { 200: Events as never, ...REFUSALS },
+        response: { 200: Events, ...REFUSALS },
       },
     },
     async (request, reply) => {

@@ -1,0 +1,237 @@
+/** The gateway as a whole: who may ask, how it refuses, what it tells of itself, how it closes. */
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import { type OpenGateway, openGateway } from '../../../test/support/open-gateway.ts';
+import type { HealthReport } from './options.ts';
+
+let gateway: OpenGateway;
+let isReady = true;
+let health: HealthReport = { status: 'ok', parts: [] };
+let rate = 4;
+before(async () => {
+  gateway = await openGateway({
+    ready: () => isReady,
+    health: () => health,
+    rate: {
+      get: () => rate,
+      set: (wanted) => {
+        if (wanted > 1000) return 'more than the simulator can do';
+        rate = wanted;
+        return null;
+      },
+    },
+  });
+});
+after(() => gateway.close());
+
+async function ask(path: string, init: RequestInit = {}, to = gateway) {
+  const response = await fetch(`${to.url}${path}`, init);
+  const text = await response.text();
+  const isJson = (response.headers.get('content-type') ?? '').startsWith('application/json');
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: isJson && text !== '' ? JSON.parse(text) : null,
+  };
+}
+
+/** Sends these bytes as they are, and gives what comes back until the connection ends. */
+function sendRaw(text: string): Promise<string> {
+  const { hostname, port } = new URL(gateway.url);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk;
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(received));
+  });
+}
+
+test('with a token, all but health, ready and metrics needs it', async (t) => {
+  const guarded = await openGateway({ token: 'very secret' });
+  t.after(() => guarded.close());
+  const paths = [
+    '/',
+    '/docs',
+    '/openapi.json',
+    '/api/sessions/active',
+    '/api/stream/sessions',
+    '/nope',
+  ];
+  const wrong = [
+    undefined,
+    'very secret',
+    'Bearer very',
+    'Bearer very secret2',
+    'Basic dmVyeSBzZWNyZXQ=',
+  ];
+  for (const path of paths) {
+    for (const authorization of wrong) {
+      const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+      const answer = await ask(path, { headers }, guarded);
+      assert.deepEqual([answer.status, answer.json.error.code], [401, 'unauthorized'], path);
+      assert.equal(answer.headers.get('www-authenticate'), 'Bearer');
+    }
+  }
+  for (const path of ['/health', '/ready', '/metrics']) {
+    assert.equal((await ask(path, {}, guarded)).status, 200, path);
+  }
+  const authorization = 'bearer very secret';
+  for (const [path, status] of [
+    ['/', 200],
+    ['/nope', 404],
+    ['/api/sessions/active', 200],
+  ] as const) {
+    assert.equal((await ask(path, { headers: { authorization } }, guarded)).status, status);
+  }
+  const unsent = await ask('/api/events', { method: 'POST', body: '{}' }, guarded);
+  assert.equal(unsent.status, 401);
+});
+
+test('health answers 200 and names what is not as it should be', async () => {
+  health = {
+    status: 'degraded',
+    parts: [{ name: 'history', status: 'degraded', reason: 'back-filling, 40 %' }],
+  };
+  const answer = await ask('/health');
+  assert.deepEqual([answer.status, answer.json], [200, health]);
+});
+
+test('ready says 503 until all is there', async () => {
+  isReady = false;
+  const starting = await ask('/ready');
+  isReady = true;
+  assert.deepEqual([starting.status, starting.json.error.code], [503, 'not_ready']);
+  assert.match(starting.headers.get('retry-after') ?? '', /^\d+$/);
+  assert.equal((await ask('/ready')).status, 200);
+});
+
+test('the rate can be read and set, and what cannot work is refused with the reason', async () => {
+  const put = (body: string) => ask('/api/rate', { method: 'PUT', body });
+  assert.deepEqual((await ask('/api/rate')).json, { rate: 4 });
+  assert.deepEqual((await put('{"rate":500}')).json, { rate: 500 });
+  assert.equal(rate, 500);
+  const tooMuch = await put('{"rate":1001}');
+  assert.equal(tooMuch.status, 400);
+  assert.equal(tooMuch.json.error.message, 'more than the simulator can do');
+  for (const body of [
+    '{"rate":-1}',
+    '{"rate":"many"}',
+    '{}',
+    '7',
+    '{"rate":',
+    '',
+    ' '.repeat(99_999),
+  ]) {
+    const { status, json } = await put(body);
+    assert.ok(status === 400 || status === 413, `${status} for ${body.slice(0, 20)}`);
+    assert.ok(json.error.hint !== '');
+  }
+  assert.equal(rate, 500);
+});
+
+test('there is no rate, and no state, where nothing stands behind it', async (t) => {
+  const bare = await openGateway();
+  t.after(() => bare.close());
+  for (const path of ['/api/rate', '/state/user-1']) {
+    assert.equal((await ask(path, {}, bare)).status, 404, path);
+    assert.ok(!(await ask('/openapi.json', {}, bare)).text.includes(`"${path}"`));
+  }
+});
+
+const UNKNOWN: readonly [method: string, path: string, status: number, allow: string | null][] = [
+  ['GET', '/nope', 404, null],
+  ['GET', '/api', 404, null],
+  ['GET', '/dashboard', 404, null],
+  ['GET', '/api/analytics/timeseries', 404, null],
+  ['GET', '/api/sessions/abc/explain', 404, null],
+  ['DELETE', '/api/users/user-1', 404, null],
+  ['GET', '/api/events', 405, 'POST'],
+  ['DELETE', '/api/sessions/active/user-1', 405, 'GET, HEAD'],
+  ['POST', '/health', 405, 'GET, HEAD'],
+  ['HEAD', '/api/stream/sessions', 405, 'GET'],
+  ['OPTIONS', '/api/events', 405, 'POST'],
+];
+for (const [method, path, status, allow] of UNKNOWN) {
+  test(`${method} ${path} is answered ${status}`, async () => {
+    const answer = await ask(path, { method });
+    assert.equal(answer.status, status);
+    assert.equal(answer.headers.get('allow'), allow);
+    if (method === 'HEAD') return;
+    assert.equal(answer.json.error.code, status === 404 ? 'not_found' : 'method_not_allowed');
+  });
+}
+
+const BROKEN: readonly [what: string, request: string, status: number][] = [
+  [
+    'a path that is badly encoded',
+    'GET /api/sessions/active/%ff%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    400,
+  ],
+  ['no HTTP at all', 'hello\r\n\r\n', 400],
+  ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+  ['headers without end', `GET / HTTP/1.1\r\nHost: a\r\nA: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
+  ['a wrong length', 'POST /api/events HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', 400],
+];
+for (const [what, request, status] of BROKEN) {
+  test(`${what} is answered ${status}, in the form of all refusals`, async () => {
+    const [head = '', body = ''] = (await sendRaw(request)).split('\r\n\r\n');
+    assert.ok(head.startsWith(`HTTP/1.1 ${status}`), head);
+    if (what === 'no host') return;
+    const { error } = JSON.parse(body);
+    assert.ok(error.code !== '' && error.message !== '' && error.hint !== '');
+  });
+}
+
+test('answers may not be cached, sniffed or read by other origins', async () => {
+  for (const path of ['/api/sessions/active', '/nope', '/']) {
+    const { headers } = await ask(path, { headers: { origin: 'https://elsewhere.example' } });
+    assert.equal(headers.get('x-content-type-options'), 'nosniff');
+    assert.equal(headers.get('cache-control'), 'no-store');
+    assert.equal(headers.get('access-control-allow-origin'), null);
+  }
+});
+
+test('requests are counted by route, not by path', async () => {
+  await ask('/api/sessions/active/somebody');
+  const { text, headers } = await ask('/metrics');
+  assert.match(headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
+  assert.match(text, /lull_http_requests_total\{route="\/api\/sessions\/active\/:userId",/);
+  assert.ok(!text.includes('somebody'));
+});
+
+test('a port that is taken is named in one line', async () => {
+  const { port } = new URL(gateway.url);
+  await assert.rejects(openGateway({ port: Number(port) }), {
+    code: 'port_taken',
+    message: `port ${port} is in use`,
+  });
+});
+
+test('closing lets a request under way finish, and ends streams with a reason', async () => {
+  const pending = Promise.withResolvers<number>();
+  const reached = Promise.withResolvers<void>();
+  const closing = await openGateway();
+  const live = Object.assign(Object.create(closing.live) as typeof closing.live, {
+    size: () => {
+      reached.resolve();
+      return pending.promise;
+    },
+    onChange: () => () => {},
+  });
+  const slow = await openGateway({ live });
+  const stream = await fetch(`${slow.url}/api/stream/sessions`);
+  const page = ask('/', {}, slow);
+  await reached.promise;
+  const closed = slow.close();
+  assert.match(await stream.text(), /event: end\ndata: \{"code":"stopping"/);
+  pending.resolve(7);
+  assert.equal((await page).status, 200);
+  await closed;
+  await assert.rejects(ask('/health', {}, slow));
+  await closing.close();
+});
