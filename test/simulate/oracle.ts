@@ -121,13 +121,13 @@ export class Oracle {
       if (!joined.some((absorbed) => absorbed.id === session.previousSessionId)) continue;
       session.previousSessionId = session === merged ? null : merged.id;
     }
-    for (const [session, reason] of apart) this.keepApart(session, merged, reason);
     if (joined.length === 0) {
       const ended = own
         .filter((each) => each.ended && endOf(each) < time && time <= endOf(each) + gapMs)
         .sort((a, b) => endOf(b) - endOf(a));
       merged.previousSessionId ??= ended[0]?.id ?? null;
     }
+    for (const [session, reason] of apart) this.keepApart(session, merged, reason);
     this.sendLineage(joined, merged, passed);
     if (passed > 0) return 'amended';
     return joined.length === 0 ? 'opened' : joined.length === 1 ? 'extended' : 'bridged';
@@ -238,7 +238,8 @@ export class Oracle {
     const { revision } = session;
     const label = tier === null ? null : durationText(this.definition.tiersMs[tier]!);
     const described = this.describe(session);
-    this.sent.push({ ...described, state, revision, tier: label });
+    const closeReason = tier === null ? null : described.closeReason;
+    this.sent.push({ ...described, closeReason, state, revision, tier: label });
   }
 
   private describe(session: Held): OracleSession {
