@@ -72,7 +72,11 @@ export function topicReaderContract(name: string, make: () => Promise<ReaderUnde
 
     it('keeps the order of each partition, with rising offsets and arrivals', async () => {
       const mixed = numbered(0, 50).flatMap((one, n) => [one, record(1, 'other', `${n}`)]);
-      await under.append(mixed);
+      // In several calls, so that not all arrive at the same time.
+      for (let from = 0; from < mixed.length; from += 20) {
+        await under.append(mixed.slice(from, from + 20));
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
       for (const partition of [0, 1]) {
         const records = await readAll(reader, partition);
         const wanted = mixed.filter((one) => one.partition === partition);
@@ -96,6 +100,21 @@ export function topicReaderContract(name: string, make: () => Promise<ReaderUnde
       assert.deepEqual(await readAll(reader, 0, -5), all, 'from below the first');
       assert.deepEqual(await reader.read(0, reader.endOffset(0), 1000), [], 'at the end');
       assert.deepEqual(await reader.read(0, reader.endOffset(0) + 9, 1000), [], 'past the end');
+    });
+
+    it('finds the first record that arrived at or after a time', async () => {
+      for (const partition of [0, 1]) {
+        const all = await readAll(reader, partition);
+        for (const { arrivalMs } of all) {
+          for (const timeMs of [arrivalMs - 1, arrivalMs, arrivalMs + 1]) {
+            const wanted = all.find((one) => one.arrivalMs >= timeMs)?.offset;
+            const found = await reader.offsetAt(partition, timeMs);
+            assert.equal(found, wanted ?? reader.endOffset(partition));
+          }
+        }
+        assert.equal(await reader.offsetAt(partition, 0), reader.firstOffset(partition));
+        assert.equal(await reader.offsetAt(partition, Infinity), reader.endOffset(partition));
+      }
     });
 
     it('reads about maxBytes, and one record at least', async () => {

@@ -168,6 +168,18 @@ class JournalLog implements SegmentLog {
     return this.#endOffsets[this.#known(partition)]!;
   }
 
+  async offsetAt(partition: number, arrivalMs: number): Promise<number> {
+    let low = this.firstOffset(partition);
+    let high = this.endOffset(partition);
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const [record] = await this.read(partition, middle, 1);
+      if (record !== undefined && record.arrivalMs < arrivalMs) low = record.offset + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   onAppend(listener: (partition: number) => void): () => void {
     // Each call counts for itself, also when it brings the same function again.
     const own = (partition: number) => listener(partition);
