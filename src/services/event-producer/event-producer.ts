@@ -36,7 +36,10 @@ export interface RateStatus {
 }
 
 export interface EventProducer {
-  /** Resolves with the number of its events once the back-fill is durable, 0 if none was due. */
+  /**
+   * Resolves with the number of its events once the back-fill is durable, or as far as it came
+   * when it is stopped; 0 when none was due.
+   */
   readonly backfilled: Promise<number>;
   /** Resolves when nothing more will be written; rejects with what ended it, unless stopped. */
   readonly ended: Promise<void>;
@@ -157,7 +160,7 @@ class Runner implements EventProducer {
       key: event.userId,
       value: Buffer.from(eventJson(event)),
     }));
-    while (!this.#stopping.signal.aborted) {
+    for (;;) {
       try {
         await topic.append(records);
         this.#problem = null;
@@ -166,6 +169,7 @@ class Runner implements EventProducer {
         if (!(error instanceof LullError) || !WAITS_FOR.has(error.code)) throw error;
         this.#problem = error.message;
         await clock.sleep(RETRY_MS, this.#stopping.signal);
+        if (this.#stopping.signal.aborted) return;
       }
     }
   }

@@ -104,7 +104,7 @@ export async function simulateToSystem(
   const { clock, signal } = options;
   const load = loadOf(options);
   if (options.fromMs !== undefined && options.fromMs > clock.nowMs()) {
-    throw new LullError('invalid_setting', "events for a running system can't begin in the future");
+    throw new LullError('wrong_usage', "events for a running system can't begin in the future");
   }
   const tally = new Tally(options);
   const sender = new Sender(target, clock, (reason) => tally.wait(reason), signal);
