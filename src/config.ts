@@ -156,7 +156,7 @@ const SETTINGS = {
     default: '24h',
     help: 'how much of the past the simulated shoppers fill in at first',
   }),
-  users: setting(whole(1, 1_000_000), {
+  users: setting(whole(1, 100_000), {
     flag: '--users',
     env: 'LULL_USERS',
     default: null,

@@ -1,5 +1,6 @@
 /** A setting and the kinds of value it may have: how each is written, read and asked for. */
 import { parseDuration } from './core/definition.ts';
+import { parseTime } from './core/time.ts';
 
 export interface Kind<Value> {
   /** In --help: `--gap <duration>`; empty for what is on or off. */
@@ -56,6 +57,15 @@ export function duration(): Kind<number> {
     placeholder: 'duration',
     wanted: 'a duration such as 250ms, 90s, 5m, 24h or 30d',
     parse: (given) => parseDuration(given) ?? undefined,
+  };
+}
+
+/** Read as epoch milliseconds. */
+export function time(): Kind<number> {
+  return {
+    placeholder: 'time',
+    wanted: 'a time such as 2026-11-23T10:00:00Z',
+    parse: (given) => parseTime(/^\d+$/.test(given) ? Number(given) : given) ?? undefined,
   };
 }
 

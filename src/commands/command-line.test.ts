@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 
-const COMMANDS = ['config'];
+const COMMANDS = ['simulate', 'config'];
 
 function lull(parameters: readonly string[], environment: Record<string, string> = {}) {
   const { PATH = '' } = process.env;
@@ -42,6 +42,8 @@ const WRONG: readonly [
   [['config', 'extra'], {}, 2, /too many arguments/],
   [['config', '--gap'], {}, 2, /argument missing/],
   [['config', '--gap', '5'], {}, 2, /^lull: --gap 5: must be a duration.*; add --help.*\n$/],
+  [['simulate', '--events', 'x'], {}, 2, /^lull: --events x: must be a whole number/],
+  [['simulate', '--rate', '500', '--users', '1'], {}, 1, /^lull: 500 events a second from 1 users/],
   [['config'], { LULL_GAP: '5' }, 1, /^lull: LULL_GAP=5: must be a duration.*; lull config.*\n$/],
 ];
 for (const [parameters, environment, status, says] of WRONG) {
@@ -63,4 +65,18 @@ test('lull config says what is in force, where it came from, and no secret', () 
   assert.match(stdout, /^--port +9000 +environment PORT$/m);
   assert.match(stdout, /^--grace +5m +default$/m);
   assert.match(stdout, /^--token +\(hidden\) +environment LULL_TOKEN$/m);
+});
+
+test('lull simulate writes records to standard output alone, the same for a seed', () => {
+  const parameters = ['simulate', '--events', '3', '--seed', '1'];
+  const { status, stdout, stderr } = lull(parameters);
+  assert.equal(status, 0);
+  const users = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).userId);
+  assert.equal(users.length, 3);
+  assert.match(stderr, /^3 events; --seed 1 gives the same again\n$/);
+  assert.equal(lull(parameters).stdout, stdout);
+  assert.notEqual(lull(['simulate', '--events', '3', '--seed', '2']).stdout, stdout);
 });

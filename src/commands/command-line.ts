@@ -5,10 +5,11 @@ import { type Flags, loadConfig, type SettingName, settingOf } from '../config.t
 import { LullError } from '../errors.ts';
 import type { Command } from './command.ts';
 import { config } from './config.ts';
+import { simulate } from './simulate.ts';
 
 export const EXIT = { done: 0, failed: 1, wrongUsage: 2 } as const;
 
-const COMMANDS: readonly Command[] = [config];
+const COMMANDS: readonly Command[] = [simulate, config];
 
 const HELP_WIDTH = 100;
 
@@ -46,7 +47,9 @@ function programParser(action: Action): Parser {
   for (const command of COMMANDS) {
     const parser = program.command(command.name).description(command.summary);
     if (command.arguments !== undefined) parser.arguments(command.arguments);
-    for (const { flags, help } of command.options ?? []) parser.option(flags, help);
+    for (const { flag, kind, help } of command.options ?? []) {
+      parser.option(kind.placeholder === '' ? flag : `${flag} <${kind.placeholder}>`, help);
+    }
     for (const name of command.settings) {
       for (const option of settingOptions(name, command)) parser.addOption(option);
     }

@@ -1,9 +1,12 @@
 /** What a command is made of: the settings it goes by, its own options, and what it does. */
-import type { Flags, LoadedConfig, SettingName } from '../config.ts';
+import { type Flags, flagKey, type LoadedConfig, type SettingName } from '../config.ts';
+import { LullError } from '../errors.ts';
+import type { Kind } from '../setting.ts';
 
-export interface CommandOption {
-  /** As commander has it: `--out <file>`, `--follow`. */
-  readonly flags: string;
+/** What only one command takes, unlike a setting. */
+export interface CommandOption<Value = unknown> {
+  readonly flag: string;
+  readonly kind: Kind<Value>;
   readonly help: string;
 }
 
@@ -26,6 +29,18 @@ export interface Command {
 export interface CommandCall {
   readonly loaded: LoadedConfig;
   readonly arguments: readonly string[];
-  /** The command's own options, by camelCase name; settings are in `loaded`. */
+  /** All flags as given; settings are in `loaded`, own options are read by `optionValue`. */
   readonly flags: Flags;
+}
+
+/** The value of a command's own option; undefined when it isn't given. Throws `wrong_usage`. */
+export function optionValue<Value>(
+  { flags }: CommandCall,
+  { flag, kind }: CommandOption<Value>,
+): Value | undefined {
+  const text = flags[flagKey(flag)];
+  if (text === undefined) return undefined;
+  const value = kind.parse(String(text));
+  if (value !== undefined) return value;
+  throw new LullError('wrong_usage', `${flag} ${text}: must be ${kind.wanted}`);
 }
