@@ -34,7 +34,10 @@ function failure({ name, file, line, details, todo }: EventData.TestFail): strin
   const head = `${todo ? 'todo     ' : 'not ok   '}${name}${place}\n`;
   // A suite fails because of its tests, which have been reported.
   if (error.failureType === 'subtestsFailed') return head;
-  return `${head}${indented(inspect(error.cause ?? error))}\n`;
+  const cause = (error.cause ?? error) as Error & { code?: string };
+  // An assertion's message shows the difference already; its fields would repeat both sides.
+  const text = cause.code === 'ERR_ASSERTION' ? cause.stack! : inspect(cause);
+  return `${head}${indented(text)}\n`;
 }
 
 function indented(text: string): string {
