@@ -1,7 +1,7 @@
 /** The session-processor: runs the partitions it owns, commits them together, then publishes. */
 import { setImmediate } from 'node:timers/promises';
 import type { SessionDefinition } from '../../core/definition.ts';
-import { describe } from '../../core/describe.ts';
+import { describe, type Identity } from '../../core/describe.ts';
 import { partitionOf } from '../../core/hash.ts';
 import { sessionKey, USER_PREFIX, userIdOf, userKey } from '../../core/keys.ts';
 import type { Fate, SessionRecord } from '../../core/output.ts';
@@ -34,17 +34,15 @@ const COMMIT_USERS = 20_000;
 const IDLE_TURN_MS = 200;
 const RESTORE_CHUNK = 1000;
 
-/** The newest live session in a user's record, as the live cache gives it out; null for none. */
+/** The newest live session in a user's record, of which there is one: what the live cache gives. */
 export function decodeLive(
   definition: SessionDefinition,
-  logId: string,
-  partition: number,
+  identity: Identity,
   userId: string,
   record: Uint8Array,
-): SessionRecord | null {
-  const session = decodeUser(userId, record).newestLive();
-  if (session === null) return null;
-  return describe({ logId, partition }, definition, userId, session, 'active', null);
+): SessionRecord {
+  const session = decodeUser(userId, record).newestLive()!;
+  return describe(identity, definition, userId, session, 'active', null);
 }
 
 export class SessionProcessor implements SessionQuery {

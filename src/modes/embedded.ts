@@ -1,0 +1,234 @@
+/** The whole system in one process, on the embedded log, state, live cache and history. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import { LullError } from '../errors.ts';
+import type { History } from '../history/history.ts';
+import { openEmbeddedHistory } from '../history/pglite.ts';
+import type { Live } from '../live/live.ts';
+import { openProcessLive } from '../live/process-live.ts';
+import type { Topic } from '../log/log.ts';
+import { openSegmentLog } from '../log/segment-log.ts';
+import type { Clock } from '../ops/clock.ts';
+import type { Lifecycle } from '../ops/lifecycle.ts';
+import type { Logger } from '../ops/logger.ts';
+import { createMetrics } from '../ops/metrics.ts';
+import { startRetention } from '../ops/retention.ts';
+import { startApiGateway } from '../services/api-gateway/gateway.ts';
+import type { HealthPart, IntakeClosed, RateControl } from '../services/api-gateway/options.ts';
+import {
+  type BackfillProgress,
+  type EventProducer,
+  startEventProducer,
+} from '../services/event-producer/event-producer.ts';
+import {
+  type SessionAnalytics,
+  startSessionAnalytics,
+} from '../services/session-analytics/session-analytics.ts';
+import { processorMetrics } from '../services/session-processor/processor-metrics.ts';
+import { decodeLive, SessionProcessor } from '../services/session-processor/session-processor.ts';
+import { openRocksStore } from '../state/rocksdb-store.ts';
+import type { StateStore } from '../state/state.ts';
+
+export interface EmbeddedOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Everything that is started is added to it, to be stopped in reverse order. */
+  readonly lifecycle: Lifecycle;
+  readonly onBackfill: (progress: BackfillProgress) => void;
+}
+
+export interface EmbeddedSystem {
+  readonly url: string;
+  /** Resolves once the back-fill, if any, can be seen in history. */
+  readonly ready: Promise<void>;
+  /** Rejects when something without which it can't go on has failed. */
+  readonly failed: Promise<never>;
+  readonly diskBytes: () => number;
+}
+
+/** Live users kept; the oldest go beyond it, and are then answered from the state. */
+const MAX_LIVE_USERS = 2_000_000;
+const BACKFILL_RETRY_SECONDS = 5;
+/** How often a wait for readiness looks whether it is still wanted. */
+const LOOK_MS = 1000;
+
+/** Opens everything, serves, then back-fills; resolves as soon as it serves. */
+export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedSystem> {
+  const { config, clock, logger, lifecycle } = options;
+  const metrics = createMetrics();
+  const stores = await openStores(options);
+  const { store, events, history, live } = stores;
+  const sessions = store.topic('sessions');
+  const analytics = startSessionAnalytics({
+    topic: sessions,
+    history,
+    clock,
+    logger,
+    metrics,
+    retainSessionsMs: config.retainSessionsMs,
+    release: (offsets) => store.releaseOutputs('sessions', offsets),
+  });
+  lifecycle.add('session-analytics', () => analytics.close());
+  const processor = await SessionProcessor.open({
+    ...config,
+    ...processorMetrics(metrics, live),
+    input: events,
+    store,
+    live,
+    clock,
+  });
+  lifecycle.add('session-processor', () => processor.close());
+  await processor.restoreLive();
+  const failed = processor.start() as Promise<never>;
+  failed.catch(() => {});
+  const retention = startRetention({ ...config, events, store, history, clock, logger });
+  lifecycle.add('retention', () => retention.stop());
+  const producer = startProducer(options, events);
+  if (producer !== null) lifecycle.add('event-producer', () => producer.stop());
+
+  let isReady = false;
+  const gateway = await startApiGateway({
+    ...config,
+    token: config.auth === 'none' ? null : config.token,
+    ...stores,
+    sessions,
+    query: processor,
+    intake: () => (isReady ? null : BACK_FILLING),
+    health: () => {
+      const parts = [
+        ...processorHealth(processor),
+        analytics.health(),
+        ...producerHealth(producer),
+      ];
+      const status = parts.every((part) => part.status === 'ok') ? 'ok' : 'degraded';
+      return { status, parts };
+    },
+    ready: () => isReady,
+    metrics,
+    rate: producer === null ? null : rateOf(producer),
+    clock,
+    logger,
+  });
+  lifecycle.add('api-gateway', () => gateway.close());
+  const ready = becomeReady(lifecycle.signal, stores, producer, processor, analytics).then(() => {
+    isReady = true;
+  });
+  return { url: gateway.url, ready, failed, diskBytes: () => retention.diskBytes() };
+}
+
+interface Stores {
+  readonly store: StateStore;
+  readonly events: Topic;
+  readonly history: History;
+  readonly live: Live;
+}
+
+async function openStores({ config, clock, lifecycle }: EmbeddedOptions): Promise<Stores> {
+  const { definition, dataDir, partitions: partitionCount } = config;
+  await makeFolder(dataDir);
+  // The state's lock keeps a second process off the whole folder, so it comes first.
+  const store = await openRocksStore({
+    directory: join(dataDir, 'state'),
+    partitionCount,
+    outputTopics: ['sessions', 'late-events', 'rejected-events'],
+    clock,
+  });
+  lifecycle.add('state', () => store.close());
+  const events = await openSegmentLog({
+    directory: join(dataDir, 'log'),
+    name: 'user-events',
+    partitionCount,
+    fsync: config.fsync,
+    clock,
+    maxBytes: Math.ceil(config.maxDiskBytes / 2),
+  });
+  lifecycle.add('log', () => events.close());
+  const history = await openEmbeddedHistory({ directory: join(dataDir, 'history') });
+  lifecycle.add('history', () => history.close());
+  const live = openProcessLive({
+    clock,
+    ttlMs: definition.gapMs + definition.tiersMs[0]!,
+    maxUsers: MAX_LIVE_USERS,
+    decode: (userId, bytes, partition) =>
+      decodeLive(definition, { logId: events.logId, partition }, userId, bytes),
+  });
+  lifecycle.add('live', () => live.close());
+  return { store, events, history, live };
+}
+
+function startProducer(options: EmbeddedOptions, topic: Topic): EventProducer | null {
+  const { config, clock, onBackfill } = options;
+  if (!config.simulate) return null;
+  return startEventProducer({
+    topic,
+    clock,
+    seed: config.seed ?? clock.nowMs(),
+    users: config.users ?? undefined,
+    rate: config.ratePerSecond ?? undefined,
+    backfillMs: config.backfillMs,
+    onBackfill,
+  });
+}
+
+/** Ready once what was there at the start, and the back-fill, is processed and in history. */
+async function becomeReady(
+  signal: AbortSignal,
+  { events }: Stores,
+  producer: EventProducer | null,
+  processor: SessionProcessor,
+  analytics: SessionAnalytics,
+): Promise<void> {
+  await producer?.backfilled;
+  for (let partition = 0; partition < events.partitionCount; partition++) {
+    const last = events.endOffset(partition) - 1;
+    while (last >= 0 && !(await processor.waitVisible(partition, last, LOOK_MS))) {
+      if (signal.aborted) return;
+    }
+  }
+  await analytics.waitApplied();
+}
+
+const BACK_FILLING: IntakeClosed = {
+  code: 'back_filling',
+  message: 'the past is being filled in',
+  retryAfterSeconds: BACKFILL_RETRY_SECONDS,
+};
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw new LullError('data_unwritable', `the folder ${path} can't be made`, { cause });
+  }
+}
+
+function processorHealth(processor: SessionProcessor): HealthPart[] {
+  const stopped = processor.status().find((partition) => partition.state !== 'running');
+  const name = 'session-processor';
+  if (stopped === undefined) return [{ name, status: 'ok', reason: null }];
+  const status = stopped.state === 'stopped' ? 'down' : 'degraded';
+  return [{ name, status, reason: stopped.reason ?? stopped.state }];
+}
+
+function rateOf(producer: EventProducer): RateControl {
+  return {
+    get: () => producer.rate().eventsPerSecond,
+    set: (eventsPerSecond) => {
+      try {
+        producer.setRate(eventsPerSecond);
+        return null;
+      } catch (error) {
+        if (error instanceof LullError) return error.message;
+        throw error;
+      }
+    },
+  };
+}
+
+function producerHealth(producer: EventProducer | null): HealthPart[] {
+  if (producer === null) return [];
+  const reason = producer.problem();
+  return [{ name: 'event-producer', status: reason === null ? 'ok' : 'degraded', reason }];
+}
