@@ -1,0 +1,179 @@
+/** History in PostgreSQL's SQL, whoever runs the statements: embedded or a server. */
+import type { SentRecord, SessionRecord } from '../core/output.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import type { History, HistoryPage, HistoryPosition, SessionStats } from './history.ts';
+import { migrate } from './migrate.ts';
+import { recordOf, storableJson, storableText } from './row.ts';
+import { type Row, type Sql, statement } from './sql.ts';
+
+const BUCKET_MS = 5 * 60_000;
+
+const POSITIONS = statement('positions');
+const STORE_POSITIONS = statement('store-positions');
+const UPSERT_SESSIONS = statement('upsert-sessions');
+const LEAVE_LINEAGE = statement('leave-lineage');
+const UPSERT_LINEAGE = statement('upsert-lineage');
+const TAKE_OUT_SESSIONS = statement('take-out-sessions');
+const SESSION = statement('session');
+const SURVIVOR = statement('survivor');
+const OF_USER = statement('of-user');
+const CONVERTED = statement('converted');
+const STATS = statement('stats');
+const WRONG_BUCKETS = statement('wrong-buckets');
+const EXPIRE_SESSIONS = statement('expire-sessions');
+const EXPIRE_LINEAGE = statement('expire-lineage');
+const EXPIRE_BUCKETS = statement('expire-buckets');
+
+/** Opens history over a database, after bringing its tables up to date. */
+export async function openSqlHistory(sql: Sql): Promise<History> {
+  await migrate(sql);
+  return new SqlHistory(sql);
+}
+
+class SqlHistory implements History {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  async positions(): Promise<HistoryPosition[]> {
+    const rows = await this.#sql.query(POSITIONS, []);
+    return rows.map((row) => ({
+      logId: row['logId'] as string,
+      partition: Number(row['partition']),
+      nextOffset: Number(row['nextOffset']),
+    }));
+  }
+
+  async apply(
+    records: readonly SentRecord[],
+    positions: readonly HistoryPosition[],
+  ): Promise<void> {
+    const { closed, gone } = newest(records);
+    await this.#sql.transaction(async (inside) => {
+      if (positions.length > 0) await inside.query(STORE_POSITIONS, [JSON.stringify(positions)]);
+      if (closed.length > 0) {
+        const json = storableJson(closed);
+        await inside.query(UPSERT_SESSIONS, [json]);
+        await inside.query(LEAVE_LINEAGE, [json]);
+      }
+      if (gone.length > 0) {
+        const json = storableJson(gone);
+        await inside.query(UPSERT_LINEAGE, [json]);
+        await inside.query(TAKE_OUT_SESSIONS, [json]);
+      }
+    });
+  }
+
+  async session(sessionId: string): Promise<SessionRecord | null> {
+    const [row] = await this.#sql.query(SESSION, [storableText(sessionId)]);
+    if (row !== undefined) return recordOf(row);
+    const survivorId = await this.survivorOf(sessionId);
+    if (survivorId === null) return null;
+    const [survivor] = await this.#sql.query(SESSION, [survivorId]);
+    return survivor === undefined ? null : recordOf(survivor);
+  }
+
+  async survivorOf(sessionId: string): Promise<string | null> {
+    const [row] = await this.#sql.query(SURVIVOR, [storableText(sessionId)]);
+    return row === undefined ? null : (row['survivorId'] as string);
+  }
+
+  async ofUser(userId: string, limit: number, cursor: string | null): Promise<HistoryPage> {
+    const { time, sessionId } = decodeCursor(cursor);
+    const params = [storableText(userId), time, sessionId, limit + 1];
+    return page(await this.#sql.query(OF_USER, params), limit, 'startTime');
+  }
+
+  async converted(limit: number, cursor: string | null): Promise<HistoryPage> {
+    const { time, sessionId } = decodeCursor(cursor);
+    return page(await this.#sql.query(CONVERTED, [time, sessionId, limit + 1]), limit, 'endTime');
+  }
+
+  async stats(fromMs: number, toMs: number): Promise<SessionStats> {
+    const firstMs = Math.ceil(fromMs / BUCKET_MS) * BUCKET_MS;
+    const lastMs = Math.floor(toMs / BUCKET_MS) * BUCKET_MS;
+    // Within one bucket, or across one boundary's neighbours, there is no whole bucket: rows alone.
+    const bounds =
+      firstMs < lastMs
+        ? [firstMs, lastMs, fromMs, firstMs, lastMs, toMs]
+        : [fromMs, fromMs, fromMs, toMs, toMs, toMs];
+    const [row] = await this.#sql.query(STATS, bounds.map(timestamp));
+    return statsOf(row!);
+  }
+
+  async wrongBuckets(): Promise<number> {
+    const [row] = await this.#sql.query(WRONG_BUCKETS, []);
+    return Number(row!['wrong']);
+  }
+
+  async expire(beforeMs: number, limit: number): Promise<number> {
+    const before = timestamp(beforeMs);
+    const [row] = await this.#sql.query(EXPIRE_SESSIONS, [before, limit]);
+    const deleted = Number(row!['deleted']);
+    await this.#sql.query(EXPIRE_LINEAGE, [before, limit]);
+    if (deleted < limit) await this.#expireBuckets(before);
+    return deleted;
+  }
+
+  async #expireBuckets(before: string): Promise<void> {
+    await this.#sql.transaction(async (inside) => {
+      await inside.query('LOCK TABLE session_buckets IN SHARE ROW EXCLUSIVE MODE', []);
+      await inside.query(EXPIRE_BUCKETS, [before]);
+    });
+  }
+
+  sizeBytes(): Promise<number> {
+    return this.#sql.sizeBytes();
+  }
+
+  close(): Promise<void> {
+    return this.#sql.close();
+  }
+}
+
+/** Of each id only its highest revision: one statement must not write a row twice. */
+function newest(records: readonly SentRecord[]): { closed: SentRecord[]; gone: SentRecord[] } {
+  const byId = new Map<string, SentRecord>();
+  for (const record of records) {
+    const known = byId.get(record.sessionId);
+    if (known === undefined || known.revision < record.revision) byId.set(record.sessionId, record);
+  }
+  const closed: SentRecord[] = [];
+  const gone: SentRecord[] = [];
+  for (const record of byId.values()) {
+    const out = record.state === 'active' || record.state === 'merged';
+    (out ? gone : closed).push(record);
+  }
+  return { closed, gone };
+}
+
+/** One row more than the limit was asked for: whether it came says if there is a next page. */
+function page(rows: readonly Row[], limit: number, by: 'startTime' | 'endTime'): HistoryPage {
+  const items = rows.slice(0, limit).map(recordOf);
+  const last = items.at(-1);
+  if (rows.length <= limit || last === undefined) return { items, nextCursor: null };
+  return { items, nextCursor: encodeCursor({ time: last[by], sessionId: last.sessionId }) };
+}
+
+function statsOf(sums: Row): SessionStats {
+  const sessions = Number(sums['sessions']);
+  const conversions = Number(sums['conversions']);
+  const average = (sum: number) => (sessions === 0 ? 0 : sum / sessions);
+  return {
+    totalSessions: sessions,
+    averageDuration: average(Number(sums['durationMs']) / 1000),
+    averageEventCount: average(Number(sums['events'])),
+    conversionCount: conversions,
+    conversionRate: average(conversions),
+  };
+}
+
+/** PostgreSQL's text for a time; times beyond its calendar stand for never and for ever. */
+function timestamp(timeMs: number): string {
+  if (timeMs >= MAX_TIME_MS) return 'infinity';
+  return timeMs < 0 ? '-infinity' : new Date(timeMs).toISOString();
+}
+
+const MAX_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);

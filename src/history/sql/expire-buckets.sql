@@ -1,0 +1,6 @@
+-- Buckets wholly before $1 whose sums are zero. The table must be locked: a writer could otherwise
+-- add to one shard of a bucket while the others are found to sum to nothing.
+DELETE FROM session_buckets WHERE bucket IN (
+  SELECT bucket FROM session_buckets WHERE bucket < session_bucket($1) GROUP BY bucket
+  HAVING sum(sessions) = 0 AND sum(duration_ms) = 0 AND sum(events) = 0 AND sum(conversions) = 0
+)

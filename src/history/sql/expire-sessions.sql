@@ -1,0 +1,8 @@
+-- The oldest sessions that ended before $1, at most $2 of them.
+WITH old AS (
+  SELECT session_id FROM user_sessions WHERE end_time < $1 ORDER BY end_time LIMIT $2
+), deleted AS (
+  DELETE FROM user_sessions USING old WHERE user_sessions.session_id = old.session_id
+  RETURNING 1
+)
+SELECT count(*)::integer AS deleted FROM deleted

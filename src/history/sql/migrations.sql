@@ -1,0 +1,5 @@
+CREATE TABLE IF NOT EXISTS history_migrations (
+  number integer PRIMARY KEY,
+  name text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT now()
+)

@@ -1,0 +1,1 @@
+SELECT * FROM user_sessions WHERE session_id = $1
