@@ -27,7 +27,7 @@ const MAX_SHOPPERS = 100_000;
 
 export const DEFAULT_LOAD: Load = {
   shoppers: DEFAULT_SHOPPERS,
-  eventsPerSecond: DEFAULT_SHOPPERS * HUMAN_EVENTS_PER_SECOND,
+  eventsPerSecond: humanRate(DEFAULT_SHOPPERS),
 };
 
 /** Without users, a rate means more shoppers at a human pace; with both, another pace. */
@@ -38,7 +38,7 @@ export function planLoad(request: LoadRequest): Load {
     (rate === undefined
       ? DEFAULT_SHOPPERS
       : Math.max(1, Math.round(rate / HUMAN_EVENTS_PER_SECOND)));
-  return { shoppers, eventsPerSecond: rate ?? shoppers * HUMAN_EVENTS_PER_SECOND };
+  return { shoppers, eventsPerSecond: rate ?? humanRate(shoppers) };
 }
 
 /** Why a request can't work, in words; null when it can. */
@@ -78,6 +78,10 @@ export function loadOf(request: LoadRequest): Load {
   const problem = loadProblem(request);
   if (problem !== null) throw new LullError('invalid_setting', problem);
   return planLoad(request);
+}
+
+function humanRate(shoppers: number): number {
+  return rounded(shoppers * HUMAN_EVENTS_PER_SECOND);
 }
 
 function rounded(value: number): number {

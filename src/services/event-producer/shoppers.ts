@@ -140,7 +140,8 @@ export class Shoppers {
     if (action === null) {
       if (shopper.place < 0) {
         shopper.visit = null;
-        this.#due.postponeFirst(shopper.lastActionMs + random.between(...REGULAR_LULL_MS));
+        const backMs = shopper.lastActionMs + random.between(...REGULAR_LULL_MS);
+        this.#due.postponeFirst(Math.max(dueMs, backMs));
         return null;
       }
       shopper.visit = this.#nextVisit(shopper, dueMs);
