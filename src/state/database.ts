@@ -1,6 +1,6 @@
 /** RocksDB as the state needs it: batches in order, its write-ahead log synced, errors named. */
-import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type FileHandle, mkdir, open, readdir, rm, stat, truncate } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type RocksDB from 'rocksdb-native';
 import type { WriteBatch } from 'rocksdb-native';
@@ -11,12 +11,13 @@ import { LullError } from '../errors.ts';
  * get there: without `track_and_verify_wals`, which the binding doesn't offer, recovery doesn't
  * notice when the end of a log is lost while its successor is there. So `rotate` comes first.
  */
-const WRITE_BUFFER_BYTES = 64 * 1024 * 1024;
+const WRITE_BUFFER_BYTES = 40 * 1024 * 1024;
 /** Written since the last flush, counted generously, when the next one is due. */
 const ROTATE_BYTES = 32 * 1024 * 1024;
 /** More than RocksDB takes in memory for an entry beside its key and value. */
 const ENTRY_BYTES = 64;
 const READ_AHEAD = 256;
+const DIAGNOSTICS_BYTES = 4 * 1024 * 1024;
 
 /** The write-ahead log that is being written. */
 interface Wal {
@@ -54,7 +55,6 @@ export class Database {
   readonly #db: RocksDB;
   readonly #directory: string;
   #wal: Wal;
-  #directoryChanged = true;
   #unflushedBytes = 0;
   /** The flush under way; settles without ever rejecting. */
   #flushing: Promise<void> = Promise.resolve();
@@ -151,13 +151,8 @@ export class Database {
   async sync(): Promise<void> {
     this.#check();
     try {
-      // Older logs were synced by `rotate`; closing a file waits for this to be done.
-      const { file } = this.#wal;
-      await file.datasync();
-      if (this.#directoryChanged) {
-        this.#directoryChanged = false;
-        await syncFolder(this.#directory);
-      }
+      // Older logs were synced by `rotate`, which closes this one only when it is done here.
+      await this.#wal.file.datasync();
     } catch (error) {
       throw this.#fail(error);
     }
@@ -167,7 +162,8 @@ export class Database {
     let total = 0;
     for (const name of await readdir(this.#directory)) {
       try {
-        total += (await stat(join(this.#directory, name))).size;
+        // Not the size: a log's place is taken in advance.
+        total += 512 * (await stat(join(this.#directory, name))).blocks;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       }
@@ -192,6 +188,9 @@ export class Database {
   async #rotate(): Promise<void> {
     await this.#flushing;
     const old = this.#wal;
+    if ((await this.#db.currentWalFile()).number !== old.number) {
+      throw new Error('RocksDB has begun a write-ahead log by itself');
+    }
     await old.file.datasync();
     let done = false;
     this.#flushing = this.#db.flush().then(
@@ -207,10 +206,10 @@ export class Database {
       if (done) throw new Error('RocksDB flushed without beginning a new write-ahead log');
       await sleep(1);
     }
-    this.#check();
+    if (this.#failure !== null) throw this.#failure;
     this.#wal = await openWal(this.#db, this.#directory);
-    this.#directoryChanged = true;
     await old.file.close();
+    await trimDiagnostics(this.#directory);
   }
 
   #check(): void {
@@ -237,17 +236,21 @@ async function loadLibrary(): Promise<typeof import('rocksdb-native')> {
   }
 }
 
+/** Opens the log that RocksDB writes to, and sees to it that its name survives a power loss. */
 async function openWal(db: RocksDB, directory: string): Promise<Wal> {
   const { path, number } = await db.currentWalFile();
-  return { number, file: await open(join(directory, path), 'r+') };
+  const file = await open(join(directory, path), 'r+');
+  await syncFolder(directory);
+  return { number, file };
 }
 
 /** Makes the folder and sees to it that its name survives a power loss. */
 async function makeFolder(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true });
+  const first = await mkdir(resolve(directory), { recursive: true });
   if (first === undefined) return;
-  for (let made = directory; made.length >= first.length; made = dirname(made)) {
+  for (let made = resolve(directory); ; made = dirname(made)) {
     await syncFolder(dirname(made));
+    if (made === first || made === dirname(made)) return;
   }
 }
 
@@ -267,6 +270,12 @@ async function removeOldDiagnostics(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     if (name.startsWith('LOG.old.')) await rm(join(directory, name), { force: true });
   }
+}
+
+/** RocksDB's diagnostics know no bound: the file is emptied under it, which leaves a hole. */
+async function trimDiagnostics(directory: string): Promise<void> {
+  const path = join(directory, 'LOG');
+  if ((await stat(path)).blocks * 512 > DIAGNOSTICS_BYTES) await truncate(path);
 }
 
 const CAUSES: readonly (readonly [RegExp, ConstructorParameters<typeof LullError>[0], string])[] = [

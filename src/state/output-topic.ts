@@ -35,10 +35,12 @@ export class OutputTopic implements TopicReader {
   }
 
   firstOffset(partition: number): number {
+    this.#check(partition);
     return this.#firstOffsets[partition]!;
   }
 
   endOffset(partition: number): number {
+    this.#check(partition);
     return this.#endOffsets[partition]!;
   }
 
@@ -60,6 +62,19 @@ export class OutputTopic implements TopicReader {
     return records;
   }
 
+  async offsetAt(partition: number, arrivalMs: number): Promise<number> {
+    let low = this.firstOffset(partition);
+    let high = this.endOffset(partition);
+    // Arrivals never fall and there are no holes, so the place can be found by halving.
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const record = await this.#recordAt(partition, middle);
+      if (record !== null && record.arrivalMs >= arrivalMs) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
   onAppend(listener: (partition: number) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -68,8 +83,8 @@ export class OutputTopic implements TopicReader {
   /** Finds the newest records' arrivals, so that a later one is never given an earlier time. */
   async restoreArrivals(): Promise<void> {
     for (const [partition, end] of this.#endOffsets.entries()) {
-      const [last] = await this.read(partition, end - 1, 1);
-      if (last !== undefined) this.#lastArrivalsMs[partition] = last.arrivalMs;
+      const last = end === 0 ? null : await this.#recordAt(partition, end - 1);
+      if (last !== null) this.#lastArrivalsMs[partition] = last.arrivalMs;
     }
   }
 
@@ -116,5 +131,17 @@ export class OutputTopic implements TopicReader {
   /** The batch that deleted the records below is written. */
   moveFirst(firstOffsets: ReadonlyMap<number, number>): void {
     for (const [partition, first] of firstOffsets) this.#firstOffsets[partition] = first;
+  }
+
+  async #recordAt(partition: number, offset: number): Promise<LogRecord | null> {
+    const key = outputKey(this.id, partition, offset);
+    const [value] = await this.#database.getMany([key]);
+    return value ? outputRecord(key, value) : null;
+  }
+
+  #check(partition: number): void {
+    if (this.#endOffsets[partition] === undefined) {
+      throw new RangeError(`${this.name} has no partition ${partition}`);
+    }
   }
 }

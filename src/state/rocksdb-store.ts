@@ -122,7 +122,7 @@ class RocksStore implements StateStore {
   async commit(commits: readonly PartitionCommit[]): Promise<number> {
     let operations = 1;
     for (const [index, { partition, writes, deadlines, outputs }] of commits.entries()) {
-      if (!(partition < this.#partitionCount)) throw new Error(`no partition ${partition}`);
+      if (!(partition < this.#partitionCount)) throw new RangeError(`no partition ${partition}`);
       for (const other of commits.slice(0, index)) {
         if (other.partition === partition) throw new Error(`partition ${partition} comes twice`);
       }
