@@ -69,8 +69,11 @@ for (const [flags, graceMs, tiersMs] of GRACE_AND_TIERS) {
   });
 }
 
-test('the default back-fill shrinks to the last tier', () => {
+test('the default back-fill shrinks to the last tier, the default idle to gap and grace', () => {
   assert.equal(loadConfig({ tiers: '5m,1h' }, {}).config.backfillMs, HOUR_MS);
+  const { config } = loadConfig({ gap: '10s', grace: '2s' }, {});
+  assert.deepEqual([config.idleMs, config.definition.idleMs], [12_000, 12_000]);
+  assert.equal(loadConfig({ gap: '10s', idle: '1m' }, {}).config.idleMs, 60_000);
 });
 
 const REFUSALS: readonly [

@@ -185,12 +185,10 @@ const SETTINGS = {
 export type SettingName = keyof typeof SETTINGS;
 
 type Values = {
-  readonly [Name in SettingName]: (typeof SETTINGS)[Name] extends Setting<infer Value>
-    ? Value
-    : never;
+  [Name in SettingName]: (typeof SETTINGS)[Name] extends Setting<infer Value> ? Value : never;
 };
 
-export interface Config extends Values {
+export interface Config extends Readonly<Values> {
   /** The settings that the core decides by, as it wants them. */
   readonly definition: SessionDefinition;
 }
@@ -237,7 +235,7 @@ export function loadConfig(
     else if (byEnvironment) provenance[name] = { origin: 'environment', text: byEnvironment };
     else provenance[name] = { origin: 'default', text: defaults[name] ?? standard };
   }
-  const values = fitBackfill(alignGraceAndTiers(parseAll(provenance), provenance), provenance);
+  const values = fitDefaults(alignGraceAndTiers(parseAll(provenance), provenance), provenance);
   const definition = definitionOf(values, provenance);
   return Object.freeze({ config: Object.freeze({ ...values, definition }), provenance });
 }
@@ -278,12 +276,17 @@ function alignGraceAndTiers(values: Values, provenance: Record<SettingName, Prov
   throw refusal(provenance, ['graceMs', 'tiersMs'], 'the first tier is the grace: make them equal');
 }
 
-/** The back-fill reaches no further than the last tier; the default gives way to it. */
-function fitBackfill(values: Values, provenance: Record<SettingName, Provenance>): Values {
-  const lastTierMs = values.tiersMs.at(-1) ?? 0;
-  if (provenance.backfillMs.origin !== 'default' || values.backfillMs <= lastTierMs) return values;
-  provenance.backfillMs = { origin: provenance.tiersMs.origin, text: durationText(lastTierMs) };
-  return { ...values, backfillMs: lastTierMs };
+/** Two defaults give way: back-filling past the last tier, or idling past a session's end. */
+function fitDefaults(values: Values, provenance: Record<SettingName, Provenance>): Values {
+  const { gapMs, graceMs, tiersMs } = values;
+  const bounds = { backfillMs: tiersMs.at(-1) ?? graceMs, idleMs: Math.max(1, gapMs + graceMs) };
+  const fitted = { ...values };
+  for (const name of ['backfillMs', 'idleMs'] as const) {
+    if (provenance[name].origin !== 'default' || values[name] <= bounds[name]) continue;
+    fitted[name] = bounds[name];
+    provenance[name] = { origin: 'default', text: durationText(bounds[name]) };
+  }
+  return fitted;
 }
 
 function definitionOf(

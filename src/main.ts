@@ -11,4 +11,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 // Loaded only now: what it imports may not even parse in an older Node.js.
 const { runCommandLine } = await import('./commands/command-line.ts');
-process.exitCode = await runCommandLine(process.argv.slice(2));
+const status = await runCommandLine(process.argv.slice(2));
+// After a failure, what could not be stopped must not keep the process; what went well ends by
+// itself, once its output has been taken.
+if (status !== 0) process.exit(status);

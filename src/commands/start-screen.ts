@@ -1,0 +1,55 @@
+/** What `lull start` prints: where to look, what to try, where the data is, how to stop. */
+import type { Config } from '../config.ts';
+import { durationText } from '../core/definition.ts';
+import type { BackfillProgress } from '../services/event-producer/event-producer.ts';
+
+export function startScreen(config: Config, url: string, diskBytes: number): string {
+  const curl = config.auth === 'token' && config.token !== null ? CURL_WITH_TOKEN : 'curl';
+  const size = diskBytes > 0 ? `  (${sizeText(diskBytes)})` : '';
+  return `Lull is running: ${url}
+
+${config.simulate ? requests(curl, url) : firstEvent(curl, url, config)}
+Look   ${url}/docs for every request, ${url}/metrics for Prometheus
+Data   ${config.dataDir}${size}
+Stop   Ctrl-C
+Reset  rm -rf ${shellWord(config.dataDir)}  (once it has stopped)
+`;
+}
+
+const CURL_WITH_TOKEN = 'curl -H "Authorization: Bearer $LULL_TOKEN"';
+
+function requests(curl: string, url: string): string {
+  return `Try    ${curl} "${url}/api/sessions/active/user-1"
+       ${curl} "${url}/api/sessions/history/user-1?limit=3"
+       ${curl} "${url}/api/analytics/stats?hours=24"
+`;
+}
+
+/** Without shoppers there is nothing to see before somebody sends an event. */
+function firstEvent(curl: string, url: string, { definition }: Config): string {
+  const { gapMs, tiersMs, idleMs } = definition;
+  const closesMs = Math.max(gapMs + tiersMs[0]!, idleMs);
+  const body =
+    '{\\"userId\\":\\"me\\",\\"eventType\\":\\"PAGE_VIEW\\",\\"timestamp\\":$(date +%s)000}';
+  const sooner = closesMs > 60_000 ? '; --gap 10s --grace 2s shows it at once' : '';
+  return `Try    ${curl} "${url}/api/events" -H "Content-Type: application/json" -d "${body}"
+       ${curl} "${url}/api/sessions/active/me"
+       ${curl} "${url}/api/sessions/history/me"
+       The session closes ${durationText(closesMs)} after its last event${sooner}
+`;
+}
+
+export function backfillLine({ doneMs, totalMs, events }: BackfillProgress): string {
+  const percent = totalMs === 0 ? 100 : Math.floor((100 * doneMs) / totalMs);
+  const span = durationText(Math.max(1000, Math.round(totalMs / 1000) * 1000));
+  return `Filling in the last ${span}: ${percent} %, ${events.toLocaleString('en')} events`;
+}
+
+/** Decimal, as `--max-disk` has it. */
+export function sizeText(bytes: number): string {
+  return bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+function shellWord(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

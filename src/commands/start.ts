@@ -1,0 +1,67 @@
+/** `lull start`: the whole system in one process, until it is told to stop. */
+import { type Config, checkStart } from '../config.ts';
+import { systemClock } from '../ops/clock.ts';
+import { Lifecycle } from '../ops/lifecycle.ts';
+import { createLogger } from '../ops/logger.ts';
+import type { BackfillProgress } from '../services/event-producer/event-producer.ts';
+import type { Command } from './command.ts';
+import { Progress } from './progress.ts';
+import { backfillLine, sizeText, startScreen } from './start-screen.ts';
+
+/** Everything must have stopped by then. */
+const STOP_WITHIN_MS = 30_000;
+
+export const start: Command = {
+  name: 'start',
+  summary: 'run the whole system in one process',
+  settings: [
+    ...(['host', 'port', 'token', 'auth', 'dataDir'] as const),
+    ...(['gapMs', 'graceMs', 'tiersMs', 'maxDurationMs', 'maxEvents', 'endTypes'] as const),
+    ...(['idleMs', 'maxFutureMs', 'partitions', 'fsync', 'commitIntervalMs'] as const),
+    ...(['memoryUsers', 'retainEventsMs', 'retainSessionsMs', 'maxDiskBytes'] as const),
+    ...(['simulate', 'backfillMs', 'users', 'ratePerSecond', 'seed', 'logLevel'] as const),
+  ],
+  run: async ({ loaded }) => {
+    checkStart(loaded);
+    const { config } = loaded;
+    const logger = createLogger(config.logLevel);
+    const lifecycle = new Lifecycle(systemClock, logger, STOP_WITHIN_MS);
+    try {
+      await serve(config, lifecycle, logger);
+    } catch (error) {
+      await lifecycle.stop();
+      throw error;
+    }
+    return (await lifecycle.stop()) ? 0 : 1;
+  },
+};
+
+/** Resolves when a signal has stopped the system; rejects when it can't start or go on. */
+async function serve(
+  config: Config,
+  lifecycle: Lifecycle,
+  logger: ReturnType<typeof createLogger>,
+): Promise<void> {
+  const progress = new Progress(systemClock);
+  let backfill: BackfillProgress | null = null;
+  const { startEmbedded } = await import('../modes/embedded.ts');
+  const system = await startEmbedded({
+    config,
+    clock: systemClock,
+    logger,
+    lifecycle,
+    onBackfill: (reached) => {
+      backfill = reached;
+      progress.show(() => backfillLine(reached));
+    },
+  });
+  // Until here a signal simply ends the process: nothing that it took has been acknowledged yet.
+  lifecycle.stopOnSignals();
+  console.log(startScreen(config, system.url, system.diskBytes()));
+  const ready = system.ready.then(() => {
+    if (lifecycle.signal.aborted) return;
+    const filled = backfill === null ? '' : `${backfillLine(backfill)}. `;
+    progress.end(`${filled}Ready; the data takes ${sizeText(system.diskBytes())}`);
+  });
+  await Promise.race([system.failed, lifecycle.stopped, ready.then(() => lifecycle.stopped)]);
+}
