@@ -94,31 +94,35 @@ function trailOf(events: readonly Event[]): { trail: TrailRecord[]; trailTruncat
 function countsByType(events: readonly Event[]): Record<string, number> {
   const names = [...new Set(events.map((event) => event.eventType))].sort();
   const kept = new Set(names.slice(0, KEPT_NAMES));
-  const counts: Record<string, number> = {};
+  const counts = new Map<string, number>();
   for (const event of events) {
     const name = kept.has(event.eventType) ? event.eventType : 'OTHER';
-    counts[name] = (counts[name] ?? 0) + 1;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  return counts;
+  return Object.fromEntries(counts);
 }
 
 function firstTimes(events: readonly Event[]): Record<string, string> {
   const names = [...new Set(events.map((event) => event.eventType))].sort();
-  const times: Record<string, string> = {};
-  for (const name of names.slice(0, KEPT_NAMES)) {
-    times[name] = iso(events.find((event) => event.eventType === name)!.timestamp);
-  }
-  return times;
+  return Object.fromEntries(
+    names.slice(0, KEPT_NAMES).map((name) => {
+      const first = events.find((event) => event.eventType === name)!;
+      return [name, iso(first.timestamp)] as const;
+    }),
+  );
 }
 
-/** Sums by currency, in whole millionths until the very end. */
+/** Sums by currency, in whole millionths until the very end; beyond 64 of them in `OTHER`. */
 function totals(events: readonly Event[]): Record<string, number> {
+  const paid = events.filter((event) => event.amountMicros !== null);
+  const names = [...new Set(paid.map((event) => event.currency!))].sort();
+  const kept = new Set(names.slice(0, KEPT_NAMES));
   const micros = new Map<string, bigint>();
-  for (const event of events) {
-    if (event.amountMicros === null) continue;
-    const currency = event.currency ?? 'XXX';
-    micros.set(currency, (micros.get(currency) ?? 0n) + event.amountMicros);
+  for (const event of paid) {
+    const name = kept.has(event.currency!) ? event.currency! : 'OTHER';
+    micros.set(name, (micros.get(name) ?? 0n) + event.amountMicros!);
   }
+  if (micros.get('OTHER') === 0n) micros.delete('OTHER');
   return Object.fromEntries([...micros].map(([name, sum]) => [name, Number(sum) / 1e6]));
 }
 
