@@ -37,7 +37,10 @@ const ZONES: readonly Zone[] = [
   service('session-processor'),
   service('session-analytics'),
   service('api-gateway'),
-  { files: OPS, mayImport: [OPS, CORE, ERRORS, NODE, /^(pino|@prometheus-io\/client)$/] },
+  {
+    files: OPS,
+    mayImport: [OPS, INTERFACES, CORE, ERRORS, NODE, /^(pino|@prometheus-io\/client)$/],
+  },
   { files: SETTINGS, mayImport: [SETTINGS, CORE, ERRORS, OPS] },
   {
     files: /^src\/sessionize\//,
