@@ -133,7 +133,10 @@ class EmbeddedSql implements Sql {
   #settle(answer: WorkerAnswer): void {
     const waiting = this.#waiting.get(answer.id)!;
     this.#waiting.delete(answer.id);
-    if (answer.rows !== undefined) return waiting.resolve(answer.rows);
+    if (answer.rows !== undefined) {
+      waiting.resolve(answer.rows);
+      return;
+    }
     const { message, sqlState } = answer.error!;
     waiting.reject(
       new LullError('history_unavailable', `history failed: ${message}`, {
