@@ -17,14 +17,19 @@ export interface EmbeddedHistoryOptions {
 
 /** Opens history in a folder; what `apply` has resolved for survives a power loss. */
 export async function openEmbeddedHistory(options: EmbeddedHistoryOptions): Promise<History> {
-  await createDatabase(options.directory);
-  const sql = await EmbeddedSql.open(options.directory);
+  const sql = await openEmbeddedSql(options.directory);
   try {
     return await openSqlHistory(sql);
   } catch (error) {
     await sql.close();
     throw error;
   }
+}
+
+/** The database alone, without history's tables where they aren't there yet. */
+export async function openEmbeddedSql(directory: string): Promise<Sql> {
+  await createDatabase(directory);
+  return EmbeddedSql.open(directory);
 }
 
 /**

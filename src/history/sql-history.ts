@@ -1,6 +1,6 @@
 /** History in PostgreSQL's SQL, whoever runs the statements: embedded or a server. */
 import type { SentRecord, SessionRecord } from '../core/output.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { decodeCursor, encodeCursor, type ListKind } from './cursor.ts';
 import type { History, HistoryPage, HistoryPosition, SessionStats } from './history.ts';
 import { migrate } from './migrate.ts';
 import { recordOf, storableJson, storableText } from './row.ts';
@@ -81,14 +81,14 @@ class SqlHistory implements History {
   }
 
   async ofUser(userId: string, limit: number, cursor: string | null): Promise<HistoryPage> {
-    const { time, sessionId } = decodeCursor(cursor);
+    const { time, sessionId } = decodeCursor('ofUser', cursor);
     const params = [storableText(userId), time, sessionId, limit + 1];
-    return page(await this.#sql.query(OF_USER, params), limit, 'startTime');
+    return page(await this.#sql.query(OF_USER, params), limit, 'ofUser');
   }
 
   async converted(limit: number, cursor: string | null): Promise<HistoryPage> {
-    const { time, sessionId } = decodeCursor(cursor);
-    return page(await this.#sql.query(CONVERTED, [time, sessionId, limit + 1]), limit, 'endTime');
+    const { time, sessionId } = decodeCursor('converted', cursor);
+    return page(await this.#sql.query(CONVERTED, [time, sessionId, limit + 1]), limit, 'converted');
   }
 
   async stats(fromMs: number, toMs: number): Promise<SessionStats> {
@@ -150,11 +150,12 @@ function newest(records: readonly SentRecord[]): { closed: SentRecord[]; gone: S
 }
 
 /** One row more than the limit was asked for: whether it came says if there is a next page. */
-function page(rows: readonly Row[], limit: number, by: 'startTime' | 'endTime'): HistoryPage {
+function page(rows: readonly Row[], limit: number, list: ListKind): HistoryPage {
   const items = rows.slice(0, limit).map(recordOf);
   const last = items.at(-1);
   if (rows.length <= limit || last === undefined) return { items, nextCursor: null };
-  return { items, nextCursor: encodeCursor({ time: last[by], sessionId: last.sessionId }) };
+  const time = list === 'ofUser' ? last.startTime : last.endTime;
+  return { items, nextCursor: encodeCursor(list, { time, sessionId: last.sessionId }) };
 }
 
 function statsOf(sums: Row): SessionStats {
