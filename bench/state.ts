@@ -56,7 +56,9 @@ async function fill(store: StateStore): Promise<void> {
 }
 
 function sample(count: number, round: number): number[] {
-  return [...new Set(Array.from({ length: count }, (_, i) => (i * 7919 + round * 104_729) % USERS))];
+  return [
+    ...new Set(Array.from({ length: count }, (_, i) => (i * 7919 + round * 104_729) % USERS)),
+  ];
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'lull-bench-state-'));
@@ -73,7 +75,10 @@ try {
   });
   await timed('multi-get of 10,000', rounds * USERS_A_COMMIT, 'keys', async () => {
     for (let round = 0; round < rounds; round++) {
-      await store.getMany(0, sample(USERS_A_COMMIT, round).map((user) => key(user - (user % PARTITIONS))));
+      await store.getMany(
+        0,
+        sample(USERS_A_COMMIT, round).map((user) => key(user - (user % PARTITIONS))),
+      );
     }
   });
   await timed('sync', 1, 'syncs', async () => void (await store.sync()));

@@ -1,0 +1,63 @@
+/** Sessions of events in order of their times, user by user, through the core. */
+import type { SessionDefinition } from '../core/definition.ts';
+import { describe, type Identity } from '../core/describe.ts';
+import type { SessionRecord } from '../core/output.ts';
+import { Partition } from '../core/partition.ts';
+import { type Session, tiersPassedAt } from '../core/session.ts';
+import { NO_ID } from './decoder.ts';
+import type { EventCursor } from './event-cursor.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** Later than anything: nothing closes, so nothing is late. */
+const NEVER_MS = 2 ** 50;
+/** Ids of events without one: below zero (no duplicates) and rising with their order. */
+const FIRST_NO_ID = -(2 ** 52);
+
+/**
+ * Every session, by user and start. Each user has a partition to itself, whose events come in
+ * order; a session is final once the user's time has passed it by the gap. One that could still
+ * go on at `clockMs`, the latest time of all input, is `active`, the rest are `closed`.
+ */
+export function* sessionsInOrder(
+  cursor: EventCursor,
+  vocabulary: Vocabulary,
+  definition: SessionDefinition,
+  clockMs: number,
+): Generator<SessionRecord> {
+  const open = { ...definition, tiersMs: [NEVER_MS] };
+  while (cursor.nextUser()) {
+    const userId = cursor.user;
+    // Ids depend on the user and the time of a session's first event, not on its place in a file.
+    const identity = { logId: `sessionize:${userId}`, partition: 0 };
+    const partition = new Partition({ definition: open, identity, stored: false });
+    let sessions: Session[] = [];
+    let offset = -1;
+    let withoutId = FIRST_NO_ID;
+    while (cursor.nextEvent()) {
+      const { time } = cursor;
+      const idHash = cursor.idHash === NO_ID ? withoutId++ : cursor.idHash;
+      offset = Math.max(offset + 1, time);
+      partition.apply(vocabulary.event(userId, time, idHash, cursor.texts), offset, null);
+      sessions = partition.users.get(userId)!.sessions;
+      while (sessions.length > 1 && sessions[0]!.end + definition.gapMs < time) {
+        yield finalRecord(identity, definition, userId, sessions.shift()!, clockMs);
+      }
+    }
+    for (const session of sessions) {
+      yield finalRecord(identity, definition, userId, session, clockMs);
+    }
+  }
+}
+
+function finalRecord(
+  identity: Identity,
+  definition: SessionDefinition,
+  userId: string,
+  session: Session,
+  clockMs: number,
+): SessionRecord {
+  const closed = tiersPassedAt(session.end, session.ended, clockMs, definition) > 0;
+  session.revision = closed ? 1 : 0;
+  const state = closed ? 'closed' : 'active';
+  return describe(identity, definition, userId, session, state, closed ? 0 : null);
+}

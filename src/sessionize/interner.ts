@@ -1,0 +1,112 @@
+/** Texts as small numbers: each distinct run of bytes gets the next one. */
+import { utf8Text } from './row.ts';
+
+const FIRST_SLOTS = 1 << 12;
+const FIRST_BYTES = 1 << 16;
+
+/** FNV-1a over bytes, 32 bits. */
+export function hashBytes(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  // FNV's low bits are weak for short texts, and they choose the slot.
+  return hash ^ (hash >>> 15);
+}
+
+/** An open-addressing table over one growing arena of bytes. */
+export class Interner {
+  readonly #maxChars: number;
+  size = 0;
+  #arena = new Uint8Array(FIRST_BYTES);
+  /** Where text n begins in the arena; it ends where the next one begins. */
+  #starts = new Int32Array(FIRST_SLOTS);
+  #hashes = new Int32Array(FIRST_SLOTS);
+  /** By slot, the text's number plus one; 0 is free. At most half of the slots are taken. */
+  #slots = new Int32Array(FIRST_SLOTS);
+  #texts: (string | undefined)[] = [];
+
+  /** Texts are given back cut to `maxChars`. */
+  constructor(maxChars: number) {
+    this.#maxChars = maxChars;
+  }
+
+  /** Bytes of memory that it takes, about. */
+  get heldBytes(): number {
+    return this.#arena.length + 12 * this.#slots.length + 32 * this.size;
+  }
+
+  /** The number of a text; `hash` is its `hashBytes`. */
+  intern(bytes: Uint8Array, start: number, end: number, hash: number): number {
+    const mask = this.#slots.length - 1;
+    let slot = hash & mask;
+    for (;;) {
+      const number = this.#slots[slot]! - 1;
+      if (number < 0) return this.#add(bytes, start, end, hash, slot);
+      if (this.#hashes[number] === hash && this.#equals(number, bytes, start, end)) return number;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  text(number: number): string {
+    const known = this.#texts[number];
+    if (known !== undefined) return known;
+    const text = utf8Text(this.#arena, this.#starts[number]!, this.#starts[number + 1]!);
+    this.#texts[number] = text.length > this.#maxChars ? text.slice(0, this.#maxChars) : text;
+    return this.#texts[number];
+  }
+
+  bytes(number: number): Uint8Array {
+    return this.#arena.subarray(this.#starts[number]!, this.#starts[number + 1]!);
+  }
+
+  clear(): void {
+    this.size = 0;
+    this.#arena = new Uint8Array(FIRST_BYTES);
+    this.#starts = new Int32Array(FIRST_SLOTS);
+    this.#hashes = new Int32Array(FIRST_SLOTS);
+    this.#slots = new Int32Array(FIRST_SLOTS);
+    this.#texts = [];
+  }
+
+  #equals(number: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const from = this.#starts[number]!;
+    if (this.#starts[number + 1]! - from !== end - start) return false;
+    for (let at = start, own = from; at < end; at++, own++) {
+      if (this.#arena[own] !== bytes[at]) return false;
+    }
+    return true;
+  }
+
+  #add(bytes: Uint8Array, start: number, end: number, hash: number, slot: number): number {
+    const number = this.size++;
+    const from = this.#starts[number]!;
+    const to = from + end - start;
+    while (to > this.#arena.length) this.#arena = grown(this.#arena);
+    this.#arena.set(bytes.subarray(start, end), from);
+    if (number + 2 > this.#starts.length) {
+      this.#starts = grown(this.#starts);
+      this.#hashes = grown(this.#hashes);
+    }
+    this.#starts[number + 1] = to;
+    this.#hashes[number] = hash;
+    this.#slots[slot] = number + 1;
+    if (this.size * 2 > this.#slots.length) this.#rehash();
+    return number;
+  }
+
+  #rehash(): void {
+    const slots = new Int32Array(this.#slots.length * 2);
+    const mask = slots.length - 1;
+    for (let number = 0; number < this.size; number++) {
+      let slot = this.#hashes[number]! & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = number + 1;
+    }
+    this.#slots = slots;
+  }
+}
+
+function grown<Array extends Uint8Array | Int32Array>(array: Array): Array {
+  const larger = new (array.constructor as new (length: number) => Array)(array.length * 2);
+  larger.set(array);
+  return larger;
+}

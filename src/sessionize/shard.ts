@@ -1,0 +1,157 @@
+/** One shard of the users: reads every row, keeps the events of its own users, and joins them. */
+import { tmpdir } from 'node:os';
+import type { SessionDefinition } from '../core/definition.ts';
+import { ChunkWriter, type OutputChunk } from './chunk.ts';
+import { Decoder, type LeftOut } from './decoder.ts';
+import { type OutputFormat, sessionLine } from './encode.ts';
+import type { EventCursor } from './event-cursor.ts';
+import { sessionsInOrder } from './event-order.ts';
+import { EventStore } from './event-store.ts';
+import { type InputPlan, readerOf } from './input.ts';
+import { hashBytes } from './interner.ts';
+import { type Reject, rejectOf } from './rejects.ts';
+import { type RejectReason, Row, type RowReader, type RowTaker, USER } from './row.ts';
+import { MergeCursor, Run, writeRun } from './runs.ts';
+import { zoneToUtc } from './time-zone.ts';
+import { Vocabulary } from './vocabulary.ts';
+
+/** Plain data, so that a worker can be told. */
+export interface ShardOptions {
+  readonly index: number;
+  readonly count: number;
+  readonly definition: SessionDefinition;
+  readonly timeZone: string;
+  readonly format: OutputFormat;
+  /** Event data kept in memory; what is more goes to temporary files. */
+  readonly memoryBytes: number;
+  /** Where temporary files are made; null for the system's own folder. */
+  readonly tempFolder: string | null;
+}
+
+/** What a shard knows when it has read everything. */
+export interface ShardSummary {
+  /** The latest time of its events. */
+  readonly clockMs: number;
+  readonly events: number;
+  /** Sessions given out so far. */
+  readonly sessions: number;
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** Runs of a level that are merged into one of the next, so that few are open at a time. */
+const MERGE_RUNS = 32;
+
+export class Shard implements RowTaker {
+  #clockMs = Number.NEGATIVE_INFINITY;
+  #events = 0;
+  #sessions = 0;
+  readonly #options: ShardOptions;
+  readonly #vocabulary = new Vocabulary();
+  readonly #store = new EventStore(this.#vocabulary);
+  readonly #decoder: Decoder;
+  /** Runs by level: one of level n + 1 holds what MERGE_RUNS of level n held. */
+  readonly #runs: Run[][] = [];
+  #reader: RowReader | null = null;
+  #nextLine = 1;
+  #rejects: Reject[] = [];
+
+  constructor(options: ShardOptions) {
+    this.#options = options;
+    this.#decoder = new Decoder(this.#vocabulary, zoneToUtc(options.timeZone));
+  }
+
+  summary(): ShardSummary {
+    const leftOut = [...this.#decoder.leftOut.values()];
+    return { clockMs: this.#clockMs, events: this.#events, sessions: this.#sessions, leftOut };
+  }
+
+  /** Blocks of another input follow. */
+  input(plan: InputPlan): void {
+    this.#reader = readerOf(plan);
+    this.#nextLine = plan.firstLine;
+    this.#decoder.input(plan);
+  }
+
+  /** Takes the rows of `bytes[0, end)`; gives back those of its share that can't be read. */
+  block(bytes: Uint8Array, end: number, tooLong: boolean): Reject[] {
+    this.#rejects = [];
+    if (tooLong) this.#skipLine(bytes, end);
+    else this.#nextLine = this.#reader!.read(bytes, 0, end, this.#nextLine, this);
+    if (this.#store.heldBytes > this.#options.memoryBytes) this.#spill();
+    return this.#rejects;
+  }
+
+  row(row: Row): void {
+    const hash = hashBytes(row.bytes, row.starts[USER]!, row.ends[USER]!);
+    const { count, index } = this.#options;
+    // The low bits choose the slot in the interner, so others must choose the shard.
+    if (count > 1 && (hash >>> 16) % count !== index) return;
+    if (!this.#decoder.decode(row, hash)) {
+      this.#rejects.push(rejectOf(row, this.#decoder.reason, this.#decoder.message));
+      return;
+    }
+    this.#events++;
+    if (this.#decoder.time > this.#clockMs) this.#clockMs = this.#decoder.time;
+    this.#store.add(this.#decoder);
+  }
+
+  reject(row: Row, reason: RejectReason, message: string): void {
+    if (row.line % this.#options.count !== this.#options.index) return;
+    this.#rejects.push(rejectOf(row, reason, message));
+  }
+
+  /** All sessions; `clockMs` is the latest time of all shards. */
+  *sessions(clockMs: number): Generator<OutputChunk> {
+    const { definition, format } = this.#options;
+    const writer = new ChunkWriter();
+    const records = sessionsInOrder(this.#cursor(), this.#vocabulary, definition, clockMs);
+    for (const record of records) {
+      const line = sessionLine(record, format);
+      if (!writer.hasRoom(line)) yield writer.take();
+      writer.add(record.userId, line);
+      this.#sessions++;
+    }
+    yield writer.take();
+  }
+
+  close(): void {
+    for (const run of this.#runs.flat()) run.close();
+    this.#runs.length = 0;
+  }
+
+  #skipLine(bytes: Uint8Array, end: number): void {
+    const row = new Row();
+    Object.assign(row, { block: bytes, start: 0, end, line: this.#nextLine++ });
+    this.reject(row, 'line_too_long', 'the line is longer than what is read at a time');
+  }
+
+  /** Moves what is in memory into a run. */
+  #spill(): void {
+    const run = new Run(this.#options.tempFolder ?? tmpdir());
+    writeRun(run, this.#store.cursor(), this.#vocabulary);
+    this.#store.clear();
+    this.#addRun(run, 0);
+  }
+
+  #addRun(run: Run, level: number): void {
+    this.#runs[level] ??= [];
+    const runs = this.#runs[level];
+    runs.push(run);
+    if (runs.length < MERGE_RUNS) return;
+    const merged = new Run(this.#options.tempFolder ?? tmpdir());
+    writeRun(merged, this.#merge(runs), this.#vocabulary);
+    for (const done of runs.splice(0)) done.close();
+    this.#addRun(merged, level + 1);
+  }
+
+  #cursor(): EventCursor {
+    if (this.#runs.length === 0) return this.#store.cursor();
+    this.#spill();
+    return this.#merge(this.#runs.flat());
+  }
+
+  #merge(runs: readonly Run[]): MergeCursor {
+    this.#vocabulary.clear();
+    return new MergeCursor(runs, this.#vocabulary, this.#options.memoryBytes / 4);
+  }
+}

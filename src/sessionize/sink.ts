@@ -1,0 +1,116 @@
+/** Where lines go: standard output, or a file that appears under its name when it is whole. */
+import { createWriteStream, statSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { LullError } from '../errors.ts';
+
+export class Sink {
+  readonly #name: string;
+  /** What is written to, and where it ends: they differ when it is compressed on the way. */
+  readonly #first: Writable;
+  readonly #last: Writable;
+  /** Of a file that gets its name at the end; null for what is written in place. */
+  readonly #partialPath: string | null;
+  readonly #failure: Promise<never>;
+
+  constructor(name: string, first: Writable, last: Writable, partialPath: string | null) {
+    this.#name = name;
+    this.#first = first;
+    this.#last = last;
+    this.#partialPath = partialPath;
+    this.#failure = new Promise((_, reject) => last.on('error', reject));
+    this.#failure.catch(() => {});
+  }
+
+  static standardOutput(stdout: Writable): Sink {
+    return new Sink('standard output', stdout, stdout, null);
+  }
+
+  /** Compresses when the name ends in `.gz`. */
+  static file(file: string): Sink {
+    // What is no regular file (a pipe, a device) can't be put in place afterwards.
+    const inPlace = statSync(file, { throwIfNoEntry: false })?.isFile() === false;
+    const path = inPlace ? file : `${file}.partial`;
+    const last = createWriteStream(path);
+    const first = file.toLowerCase().endsWith('.gz') ? createGzip({ level: 3 }) : last;
+    if (first !== last) first.pipe(last);
+    return new Sink(file, first, last, inPlace ? null : path);
+  }
+
+  /**
+   * Resolves when more may come, and the bytes may be used again; false when nobody reads any
+   * more, so that the rest need not be made.
+   */
+  async write(data: Uint8Array | string): Promise<boolean> {
+    const written = new Promise<void>((resolve, reject) => {
+      this.#first.write(data, (error) => (error ? reject(error) : resolve()));
+    });
+    try {
+      await Promise.race([written, this.#failure]);
+      return true;
+    } catch (error) {
+      written.catch(() => {});
+      if ((error as NodeJS.ErrnoException).code === 'EPIPE') return false;
+      throw this.#failed(error);
+    }
+  }
+
+  /** Resolves when everything is written. */
+  async end(): Promise<void> {
+    if (this.#name === 'standard output') return;
+    try {
+      this.#first.end();
+      await finished(this.#last);
+      if (this.#partialPath !== null) await rename(this.#partialPath, this.#name);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  /** Gives up: a file goes away. */
+  async abort(): Promise<void> {
+    if (this.#partialPath === null) return;
+    this.#first.destroy();
+    this.#last.destroy();
+    await rm(this.#partialPath, { force: true });
+  }
+
+  #failed(cause: unknown): LullError {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      const hint = 'free some space, or choose another place with --out';
+      return new LullError('disk_full', `no space is left for ${this.#name}`, { cause, hint });
+    }
+    return new LullError('output_unwritable', `${this.#name} can't be written: ${code}`, { cause });
+  }
+}
+
+/** Gathers small pieces into large writes. */
+export class Gatherer {
+  readonly #sink: Sink;
+  readonly #bytes: Uint8Array;
+  #length = 0;
+
+  constructor(sink: Sink, bytes = 1 << 20) {
+    this.#sink = sink;
+    this.#bytes = new Uint8Array(bytes);
+  }
+
+  /** As `Sink.write`. */
+  async write(piece: Uint8Array): Promise<boolean> {
+    if (this.#length + piece.length > this.#bytes.length && !(await this.flush())) return false;
+    if (piece.length > this.#bytes.length) return this.#sink.write(piece);
+    this.#bytes.set(piece, this.#length);
+    this.#length += piece.length;
+    return true;
+  }
+
+  async flush(): Promise<boolean> {
+    if (this.#length === 0) return true;
+    const length = this.#length;
+    this.#length = 0;
+    return this.#sink.write(this.#bytes.subarray(0, length));
+  }
+}
