@@ -10,7 +10,11 @@ import { LullError } from '../../errors.ts';
 import type { Topic } from '../../log/log.ts';
 import { openSegmentLog, type SegmentLog } from '../../log/segment-log.ts';
 import type { Clock } from '../../ops/clock.ts';
-import { type EventProducerOptions, startEventProducer } from './event-producer.ts';
+import {
+  type EventProducer,
+  type EventProducerOptions,
+  startEventProducer,
+} from './event-producer.ts';
 import { DEFAULT_LOAD } from './load.ts';
 
 const START_MS = Date.UTC(2026, 10, 23, 10);
@@ -59,6 +63,7 @@ class VirtualClock implements Clock {
 let directory: string;
 let topic: SegmentLog;
 let clock: VirtualClock;
+let started: EventProducer[] = [];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'lull-producer-'));
@@ -73,12 +78,17 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  await Promise.all(started.map((producer) => producer.stop()));
+  started = [];
   await topic.close();
   await rm(directory, { recursive: true });
 });
 
-const start = (options: Partial<EventProducerOptions> = {}) =>
-  startEventProducer({ topic, clock, seed: 1, backfillMs: 0, ...options });
+function start(options: Partial<EventProducerOptions> = {}): EventProducer {
+  const producer = startEventProducer({ topic, clock, seed: 1, backfillMs: 0, ...options });
+  started.push(producer);
+  return producer;
+}
 
 interface Written {
   readonly eventId: string;
