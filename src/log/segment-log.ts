@@ -177,7 +177,8 @@ class JournalLog implements SegmentLog {
       if (record !== undefined && record.arrivalMs < arrivalMs) low = record.offset + 1;
       else high = middle;
     }
-    return low;
+    const [found] = await this.read(partition, low, 1);
+    return found?.offset ?? this.endOffset(partition);
   }
 
   onAppend(listener: (partition: number) => void): () => void {
@@ -198,8 +199,7 @@ class JournalLog implements SegmentLog {
     let offset = Math.max(fromOffset, this.#firstOffsets[partition]!);
     let budgetBytes = maxBytes;
     while (offset < this.#endOffsets[partition]! && (budgetBytes > 0 || records.length === 0)) {
-      const endsBelow = (candidate: Segment) => candidate.endOffsets[partition]! <= offset;
-      const segment = this.#segments[lastIndexWhere(this.#segments, endsBelow) + 1];
+      const segment = this.#segmentWith(partition, offset);
       if (segment === undefined) break;
       offset = Math.max(offset, segment.baseOffsets[partition]!);
       const row = segment.rowOf(partition, offset);
@@ -373,6 +373,14 @@ class JournalLog implements SegmentLog {
       // One after another: a power loss leaves no gap between those that are left.
       await files.syncDirectory(directory);
     }
+  }
+
+  /** The segment with the record at this offset, or with the next one after a hole. */
+  #segmentWith(partition: number, offset: number): Segment | undefined {
+    const endsBefore = (segment: Segment) => segment.endOffsets[partition]! <= offset;
+    let index = lastIndexWhere(this.#segments, endsBefore) + 1;
+    while (this.#segments[index]?.holds(partition) === false) index++;
+    return this.#segments[index];
   }
 
   #isReleased(segment: Segment): boolean {
