@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { topicReaderContract } from '../log/log.contract.ts';
 import type { NewRecord } from '../log/log.ts';
+import { runSteps, stepsArbitrary } from './model.contract.ts';
 import type {
   Checkpoint,
   DeadlineMove,
@@ -11,7 +12,6 @@ import type {
   PartitionCommit,
   StateStore,
 } from './state.ts';
-import { runSteps, stepsArbitrary } from './state-model.ts';
 
 /** What the store under test is opened with. */
 export const STATE_UNDER_TEST = {
