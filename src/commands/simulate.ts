@@ -5,10 +5,10 @@ import { LullError } from '../errors.ts';
 import { systemClock } from '../ops/clock.ts';
 import { Lifecycle } from '../ops/lifecycle.ts';
 import { createLogger } from '../ops/logger.ts';
+import { counted, Report } from '../ops/report.ts';
 import type { SimulateOptions, SimulateTotals } from '../services/event-producer/simulate.ts';
 import { choice, duration, text, time, whole } from '../setting.ts';
 import { type Command, type CommandCall, optionValue } from './command.ts';
-import { Progress } from './progress.ts';
 
 const TO = { flag: '--to', kind: text('url'), help: 'a running system to send the events to' };
 const OUT = {
@@ -43,7 +43,7 @@ export const simulate: Command = {
     const lifecycle = new Lifecycle(systemClock, createLogger(config.logLevel), 0);
     lifecycle.stopOnSignals();
     const seed = config.seed ?? randomInt(2 ** 31);
-    const progress = new Progress(systemClock);
+    const report = new Report(process.stderr, systemClock);
     const totals = await run(call, config, {
       clock: systemClock,
       seed,
@@ -55,11 +55,13 @@ export const simulate: Command = {
       signal: lifecycle.signal,
       onProgress: ({ events, reachedMs, waitsFor }) => {
         const reached = reachedMs === null ? '' : `, up to ${new Date(reachedMs).toISOString()}`;
-        progress.show(() => `${events} events${reached}${waitsFor ? `; ${waitsFor}` : ''}`);
+        report.progress(
+          () => `${counted(events)} events${reached}${waitsFor ? `; ${waitsFor}` : ''}`,
+        );
       },
     });
-    const refused = totals.rejected === 0 ? '' : `, ${totals.rejected} of them refused`;
-    progress.end(`${totals.events} events${refused}; --seed ${seed} gives the same again`);
+    const refused = totals.rejected === 0 ? '' : `, ${counted(totals.rejected)} of them refused`;
+    report.line(`${counted(totals.events)} events${refused}; --seed ${seed} gives the same again`);
     return 0;
   },
 };

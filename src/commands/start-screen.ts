@@ -1,11 +1,12 @@
 /** What `lull start` prints: where to look, what to try, where the data is, how to stop. */
 import type { Config } from '../config.ts';
 import { durationText } from '../core/definition.ts';
+import { counted, sized } from '../ops/report.ts';
 import type { BackfillProgress } from '../services/event-producer/event-producer.ts';
 
 export function startScreen(config: Config, url: string, diskBytes: number): string {
   const curl = config.auth === 'token' && config.token !== null ? CURL_WITH_TOKEN : 'curl';
-  const size = diskBytes > 0 ? `  (${sizeText(diskBytes)})` : '';
+  const size = diskBytes > 0 ? `  (${sized(diskBytes)})` : '';
   return `Lull is running: ${url}
 
 ${config.simulate ? requests(curl, url) : firstEvent(curl, url, config)}
@@ -42,12 +43,7 @@ function firstEvent(curl: string, url: string, { definition }: Config): string {
 export function backfillLine({ doneMs, totalMs, events }: BackfillProgress): string {
   const percent = totalMs === 0 ? 100 : Math.floor((100 * doneMs) / totalMs);
   const span = durationText(Math.max(1000, Math.round(totalMs / 1000) * 1000));
-  return `Filling in the last ${span}: ${percent} %, ${events.toLocaleString('en')} events`;
-}
-
-/** Decimal, as `--max-disk` has it. */
-export function sizeText(bytes: number): string {
-  return bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+  return `Filling in the last ${span}: ${percent} %, ${counted(events)} events`;
 }
 
 function shellWord(text: string): string {

@@ -3,10 +3,10 @@ import { type Config, checkStart } from '../config.ts';
 import { systemClock } from '../ops/clock.ts';
 import { Lifecycle } from '../ops/lifecycle.ts';
 import { createLogger } from '../ops/logger.ts';
+import { Report, sized } from '../ops/report.ts';
 import type { BackfillProgress } from '../services/event-producer/event-producer.ts';
 import type { Command } from './command.ts';
-import { Progress } from './progress.ts';
-import { backfillLine, sizeText, startScreen } from './start-screen.ts';
+import { backfillLine, startScreen } from './start-screen.ts';
 
 /** Everything must have stopped by then. */
 const STOP_WITHIN_MS = 30_000;
@@ -42,7 +42,7 @@ async function serve(
   lifecycle: Lifecycle,
   logger: ReturnType<typeof createLogger>,
 ): Promise<void> {
-  const progress = new Progress(systemClock);
+  const report = new Report(process.stderr, systemClock);
   let backfill: BackfillProgress | null = null;
   const { startEmbedded } = await import('../modes/embedded.ts');
   const system = await startEmbedded({
@@ -52,7 +52,7 @@ async function serve(
     lifecycle,
     onBackfill: (reached) => {
       backfill = reached;
-      progress.show(() => backfillLine(reached));
+      report.progress(() => backfillLine(reached));
     },
   });
   // Until here a signal simply ends the process: nothing that it took has been acknowledged yet.
@@ -61,7 +61,7 @@ async function serve(
   const ready = system.ready.then(() => {
     if (lifecycle.signal.aborted) return;
     const filled = backfill === null ? '' : `${backfillLine(backfill)}. `;
-    progress.end(`${filled}Ready; the data takes ${sizeText(system.diskBytes())}`);
+    report.line(`${filled}Ready; the data takes ${sized(system.diskBytes())}`);
   });
   await Promise.race([system.failed, lifecycle.stopped, ready.then(() => lifecycle.stopped)]);
 }

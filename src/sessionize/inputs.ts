@@ -1,10 +1,10 @@
 /** The inputs of a run, one after another: opened, understood, and cut into blocks. */
 import { statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { counted, type Report, sized } from '../ops/report.ts';
 import { type Block, BlockCutter } from './blocks.ts';
 import { endOfRowsOf, type InputPlan, planInput } from './input.ts';
 import type { SessionizeOptions } from './options.ts';
-import { counted, type Report, sized } from './report.ts';
 import { openSource, type Source, unreadable } from './source.ts';
 
 /** Takes the inputs block by block. */

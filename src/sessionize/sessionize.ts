@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../ops/clock.ts';
+import { counted, Report, sized } from '../ops/report.ts';
 import { inArrivalOrder } from './arrival-order.ts';
 import type { Block } from './blocks.ts';
 import { CSV_HEADER, type OutputFormat } from './encode.ts';
@@ -9,7 +10,6 @@ import type { InputPlan } from './input.ts';
 import { type BlockTaker, readInputs, totalBytes } from './inputs.ts';
 import { checkOptions, outputFormatOf, type SessionizeOptions } from './options.ts';
 import { Rejects } from './rejects.ts';
-import { counted, Report, sized } from './report.ts';
 import type { ShardSummary } from './shard.ts';
 import { InlineShard, type Shards, ThreadedShards } from './shards.ts';
 import { Gatherer, Sink } from './sink.ts';

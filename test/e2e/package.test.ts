@@ -1,10 +1,13 @@
 /** The package as its users get it: packed, installed alone, run, imported, type-checked. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const EXAMPLES = readdirSync('examples').filter((name) => name.endsWith('.ts'));
 
@@ -30,6 +33,35 @@ suite('the installed package', () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     assert.equal(run('node_modules/.bin/lull', '--version'), `${version}\n`);
     assert.match(run('node_modules/.bin/lull', 'config'), /^--gap +30m +default$/m);
+  });
+
+  test('starts the whole system, which takes an event and stops in order', async () => {
+    const flags = ['start', '--port', '0', '--no-simulate', '--data', join(folder, 'data')];
+    const lull = spawn(join(folder, 'node_modules/.bin/lull'), flags, { cwd: folder });
+    const ended = once(lull, 'exit');
+    let errors = '';
+    lull.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text;
+    });
+    try {
+      const url = await serving(lull.stdout);
+      assert.equal((await fetch(`${url}/ready`)).status, 200);
+      const event = { userId: 'ada', eventType: 'PAGE_VIEW', timestamp: Date.now() };
+      const sent = await fetch(`${url}/api/events`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(event),
+      });
+      assert.equal(sent.status, 202);
+      const { position } = (await sent.json()) as { position: string };
+      const headers = { 'lull-after': position };
+      const found = await fetch(`${url}/api/sessions/active/ada`, { headers });
+      assert.equal(found.status, 200);
+    } finally {
+      lull.kill('SIGTERM');
+    }
+    assert.deepEqual(await ended, [0, null]);
+    assert.match(errors, /^Ready; the data takes [\d.]+ MB\n$/);
   });
 
   for (const name of EXAMPLES) {
@@ -70,3 +102,16 @@ suite('the installed package', () => {
     );
   });
 });
+
+/** The address, once the screen has told it and the system is ready. */
+async function serving(output: Readable): Promise<string> {
+  let text = '';
+  for await (const chunk of output.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    text += chunk;
+    const [, url] = /^Lull is running: (\S+)$/m.exec(text) ?? [];
+    if (url === undefined) continue;
+    while ((await fetch(`${url}/ready`)).status !== 200) await sleep(100);
+    return url;
+  }
+  throw new Error(`it ended before it served: ${text}`);
+}

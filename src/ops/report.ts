@@ -1,6 +1,6 @@
-/** What is said on standard error while files are read: progress, notes, totals. */
+/** What long work says on standard error: progress, notes, totals. */
 import type { Writable } from 'node:stream';
-import type { Clock } from '../ops/clock.ts';
+import type { Clock } from './clock.ts';
 
 const TERMINAL_EVERY_MS = 200;
 const ELSEWHERE_EVERY_MS = 5000;
