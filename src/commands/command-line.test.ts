@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 
-const COMMANDS = ['start', 'simulate', 'config'];
+const COMMANDS = ['start', 'sessionize', 'simulate', 'config'];
 
 function lull(parameters: readonly string[], environment: Record<string, string> = {}) {
   const { PATH = '' } = process.env;
@@ -44,6 +44,9 @@ const WRONG: readonly [
   [['config', '--gap', '5'], {}, 2, /^lull: --gap 5: must be a duration.*; add --help.*\n$/],
   [['simulate', '--events', 'x'], {}, 2, /^lull: --events x: must be a whole number/],
   [['simulate', '--rate', '500', '--users', '1'], {}, 1, /^lull: 500 events a second from 1 users/],
+  [['sessionize'], {}, 2, /missing required argument 'file'/],
+  [['sessionize', 'no-such-file.csv'], {}, 1, /^lull: no-such-file\.csv can't be read/],
+  [['sessionize', '-', '--order', 'none'], {}, 2, /^lull: --order none: must be one of event/],
   [['config'], { LULL_GAP: '5' }, 1, /^lull: LULL_GAP=5: must be a duration.*; lull config.*\n$/],
 ];
 for (const [parameters, environment, status, says] of WRONG) {

@@ -1,4 +1,4 @@
-/** What `lull sessionize` takes: its options, what the command line says of them, and their checks. */
+/** What `lull sessionize` takes: its options and their checks. */
 import { realpathSync } from 'node:fs';
 import type { SessionDefinition } from '../core/definition.ts';
 import { LullError } from '../errors.ts';
@@ -47,44 +47,6 @@ export const DEFAULT_OPTIONS = {
   tempFolder: null,
   threads: null,
 } as const satisfies Partial<SessionizeOptions>;
-
-/** One flag for the command line; settings (`--gap`, …) are the configuration's. */
-export interface FlagDescription {
-  readonly flag: string;
-  /** What follows the flag, in `--help`. */
-  readonly value: string;
-  /** The values there are, if they are few. */
-  readonly choices?: readonly string[];
-  readonly help: string;
-}
-
-export const SESSIONIZE_FLAGS: readonly FlagDescription[] = [
-  {
-    flag: '--order',
-    value: 'order',
-    choices: ['event', 'arrival'],
-    help: 'event: no event is late, whatever the order of rows (default); arrival: rows come in order of arrival',
-  },
-  {
-    flag: '--format',
-    value: 'format',
-    choices: ['csv', 'ndjson', 'combined'],
-    help: "of the files; without it, by each file's name and content",
-  },
-  { flag: '--user', value: 'column', help: 'column or key of the user' },
-  { flag: '--time', value: 'column', help: 'column or key of the time' },
-  { flag: '--type', value: 'column', help: "column or key of the event's type" },
-  { flag: '--id', value: 'column', help: "column or key of the event's id" },
-  {
-    flag: '--timezone',
-    value: 'zone',
-    help: 'IANA name, for times without an offset; default UTC',
-  },
-  { flag: '--out', value: 'file', help: 'file to write: .ndjson, .jsonl or .csv, also with .gz' },
-  { flag: '--rejects', value: 'file', help: 'file for the rows that cannot be read (NDJSON)' },
-  { flag: '--memory', value: 'size', help: 'event data kept in memory; default 256MB' },
-  { flag: '--temp', value: 'folder', help: 'folder for what does not fit into memory' },
-];
 
 /** The format that the name of the output says. */
 export function outputFormatOf(out: string | null): OutputFormat {
