@@ -87,7 +87,12 @@ export class Database {
         walRecoveryMode: native.default.constants.walRecoveryMode.POINT_IN_TIME,
       });
       await db.ready();
-      return new Database(db, directory, await openWal(db, directory));
+      try {
+        return new Database(db, directory, await openWal(db, directory));
+      } catch (error) {
+        await db.close();
+        throw error;
+      }
     } catch (error) {
       throw namedError(error, directory);
     }
