@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_DEFINITION } from '../../src/core/definition.ts';
 import type { SentRecord, SessionRecord } from '../../src/core/output.ts';
-import type { History } from '../../src/history/history.ts';
 import type { Live } from '../../src/live/live.ts';
 import { openProcessLive } from '../../src/live/process-live.ts';
 import type { Topic } from '../../src/log/log.ts';
@@ -14,6 +13,8 @@ import { createLogger } from '../../src/ops/logger.ts';
 import { createMetrics, type Metrics } from '../../src/ops/metrics.ts';
 import { startApiGateway } from '../../src/services/api-gateway/gateway.ts';
 import type { GatewayOptions } from '../../src/services/api-gateway/options.ts';
+import { closed } from './history-records.ts';
+import { MemoryHistory } from './memory-history.ts';
 
 export interface OpenGateway {
   readonly url: string;
@@ -53,7 +54,7 @@ export async function openGateway(parts: Partial<GatewayOptions> = {}): Promise<
     definition: DEFAULT_DEFINITION,
     sessions,
     live,
-    history: emptyHistory,
+    history: new MemoryHistory(),
     query: null,
     intake: () => null,
     health: () => ({ status: 'ok', parts: [] }),
@@ -90,70 +91,13 @@ export async function openGateway(parts: Partial<GatewayOptions> = {}): Promise<
   };
 }
 
-/** History of a new system. */
-export const emptyHistory: History = {
-  positions: async () => [],
-  apply: async () => {},
-  session: async () => null,
-  survivorOf: async () => null,
-  ofUser: async () => ({ items: [], nextCursor: null }),
-  converted: async () => ({ items: [], nextCursor: null }),
-  stats: async () => ({
-    totalSessions: 0,
-    averageDuration: 0,
-    averageEventCount: 0,
-    conversionCount: 0,
-    conversionRate: 0,
-  }),
-  wrongBuckets: async () => 0,
-  expire: async () => 0,
-  sizeBytes: async () => 0,
-  close: async () => {},
-};
-
-const START = '2026-11-23T10:00:00.000Z';
-
-/** A session as it is sent; what a test does not care about has one plain value. */
+/** A live session; what a test does not care about has one plain value. */
 export function makeSession(parts: Partial<SessionRecord> = {}): SessionRecord {
-  return {
-    sessionId: '0a1b2c3d4e5f60718293a4b5c6d7e8f9',
+  return closed('0a1b2c3d4e5f60718293a4b5c6d7e8f9', 0, {
     userId: 'user-1',
     state: 'active',
-    revision: 0,
     tier: null,
     closeReason: null,
-    startTime: START,
-    endTime: START,
-    durationSeconds: 0,
-    eventCount: 1,
-    eventCounts: { PAGE_VIEW: 1 },
-    firstEventTimes: { PAGE_VIEW: START },
-    entryPage: '/',
-    exitPage: '/',
-    pageViews: 1,
-    distinctPages: 1,
-    distinctPagesTruncated: false,
-    searches: 0,
-    addToCarts: 0,
-    purchases: 0,
-    revenue: { EUR: 59.9 },
-    cartValue: {},
-    hasConversion: false,
-    firstConversionTime: null,
-    referrer: null,
-    utm: { source: null, medium: null, campaign: null },
-    channel: 'direct',
-    device: 'mobile',
-    bounced: true,
-    engaged: false,
-    firstArrival: START,
-    lastArrival: START,
-    lateCount: 0,
-    duplicateCount: 0,
-    endOvertakenCount: 0,
-    previousSessionId: null,
-    trail: [{ type: 'PAGE_VIEW', page: '/', time: START }],
-    trailTruncated: false,
     ...parts,
-  };
+  });
 }

@@ -42,6 +42,8 @@ export interface GatewayOptions {
   readonly metrics: Metrics;
   /** The simulator's rate; null when none runs. */
   readonly rate: RateControl | null;
+  /** Streams open at a time. Default 1000. */
+  readonly maxStreams?: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }

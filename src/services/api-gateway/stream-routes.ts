@@ -9,7 +9,7 @@ import { SessionStream } from './session-stream.ts';
 import { frameOf, StreamClient } from './stream-client.ts';
 import { STREAM_STATES, type StreamFilter, type StreamState } from './stream-filter.ts';
 
-const MAX_CLIENTS = 1000;
+const MAX_STREAMS = 1000;
 /** What a browser waits before it connects again. */
 const RETRY_MS = 2000;
 
@@ -28,7 +28,7 @@ const ResumeHeaders = Type.Object({
 });
 
 export function streamRoutes(app: App, options: GatewayOptions): void {
-  const { live, sessions, logger, metrics } = options;
+  const { live, sessions, logger, metrics, maxStreams = MAX_STREAMS } = options;
   const stream = new SessionStream(live, sessions, logger);
   metrics.gauge('lull_stream_clients', 'Readers of server-sent events', [], (gauge) => {
     gauge.set(stream.size);
@@ -39,8 +39,8 @@ export function streamRoutes(app: App, options: GatewayOptions): void {
   });
 
   function open(reply: FastifyReply, filter: StreamFilter, lastEventId?: string): StreamClient {
-    if (stream.size >= MAX_CLIENTS) {
-      throw new LullError('too_many_streams', `${MAX_CLIENTS} streams are open already`);
+    if (stream.size >= maxStreams) {
+      throw new LullError('too_many_streams', `${maxStreams} streams are open already`);
     }
     reply.hijack();
     reply.raw.writeHead(200, {
