@@ -101,6 +101,7 @@ class AnalyticsLoop {
       try {
         this.#next ??= await this.#restore();
         const more = await this.#applyNext(this.#next);
+        this.#settleWaiting();
         const expiring = await this.#expiry.step();
         this.#outage.over();
         if (!more && !expiring) await this.#rest();
@@ -163,7 +164,6 @@ class AnalyticsLoop {
     await history.apply(records, positions);
     this.#next = batch.next;
     this.#metrics?.applied(records);
-    this.#settleWaiting();
     await release(batch.next);
     return batch.isFull;
   }

@@ -1,0 +1,336 @@
+/** The way from the `sessions` topic into history: restarts, lost logs, outages, bad records. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { closed, merged, TIME_0_MS } from '../../../test/support/history-records.ts';
+import { MemoryHistory } from '../../../test/support/memory-history.ts';
+import { MemoryTopic } from '../../../test/support/memory-topic.ts';
+import { partitionOf } from '../../core/hash.ts';
+import type { SentRecord, SessionRecord } from '../../core/output.ts';
+import { LullError } from '../../errors.ts';
+import type { HistoryPosition } from '../../history/history.ts';
+import type { Clock } from '../../ops/clock.ts';
+import { createLogger } from '../../ops/logger.ts';
+import { createMetrics } from '../../ops/metrics.ts';
+import { type SessionAnalyticsOptions, startSessionAnalytics } from './session-analytics.ts';
+
+const PARTITIONS = 3;
+const HOUR_MS = 3_600_000;
+
+/** Time goes on only when it is told to. */
+class SteppedClock implements Clock {
+  #nowMs = TIME_0_MS;
+  readonly #sleepers = new Set<{ untilMs: number; wake: () => void }>();
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs - TIME_0_MS;
+  }
+
+  sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const sleeper = {
+        untilMs: this.#nowMs + durationMs,
+        wake: () => {
+          this.#sleepers.delete(sleeper);
+          resolve();
+        },
+      };
+      if (durationMs <= 0 || signal?.aborted) return resolve();
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener('abort', sleeper.wake, { once: true });
+    });
+  }
+
+  /** Steps of 100 ms, letting everything that wakes do its work in between. */
+  async advance(durationMs: number): Promise<void> {
+    for (let passedMs = 0; passedMs < durationMs; passedMs += 100) {
+      this.#nowMs += 100;
+      for (const { untilMs, wake } of [...this.#sleepers]) if (untilMs <= this.#nowMs) wake();
+      for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
+
+/** Notes what it is given, and fails on demand. */
+class WatchedHistory extends MemoryHistory {
+  readonly batches: (readonly SentRecord[])[] = [];
+  failing = false;
+  expiries = 0;
+
+  override async positions(): Promise<HistoryPosition[]> {
+    this.#check();
+    return super.positions();
+  }
+
+  override async apply(
+    records: readonly SentRecord[],
+    positions: readonly HistoryPosition[],
+  ): Promise<void> {
+    this.#check();
+    this.batches.push(records);
+    await super.apply(records, positions);
+  }
+
+  override async expire(beforeMs: number, limit: number): Promise<number> {
+    this.expiries++;
+    return super.expire(beforeMs, limit);
+  }
+
+  #check(): void {
+    if (this.failing) throw new LullError('history_unavailable', 'the disk is on fire');
+  }
+}
+
+function setUp(parts: Partial<SessionAnalyticsOptions> = {}) {
+  const clock = new SteppedClock();
+  const topic = new MemoryTopic({
+    name: 'sessions',
+    logId: 'log-1',
+    partitionCount: PARTITIONS,
+    clock,
+  });
+  const history = new WatchedHistory();
+  const metrics = createMetrics();
+  const logged: { msg: string; level: string }[] = [];
+  const released: number[][] = [];
+  const logger = createLogger('info', { write: (line) => logged.push(JSON.parse(line)) });
+  const options: SessionAnalyticsOptions = {
+    topic,
+    history,
+    clock,
+    logger,
+    metrics,
+    retainSessionsMs: 24 * HOUR_MS,
+    release: async (offsets) => void released.push([...offsets]),
+    ...parts,
+  };
+  return { ...options, clock, topic, history, metrics, logged, released };
+}
+
+const send = (topic: MemoryTopic, ...records: (SentRecord | string)[]) =>
+  topic.append(
+    records.map((record) => {
+      const key = typeof record === 'string' ? 'user' : record.userId;
+      const value = Buffer.from(typeof record === 'string' ? record : JSON.stringify(record));
+      return { partition: partitionOf(key, PARTITIONS), key, value };
+    }),
+  );
+
+const numbered = (count: number, parts: Partial<SessionRecord> = {}) =>
+  Array.from({ length: count }, (_, n) => closed(`s${n}`, 1, { userId: `user-${n}`, ...parts }));
+
+const ids = (history: MemoryHistory) =>
+  history
+    .closed()
+    .map(({ sessionId }) => sessionId)
+    .sort();
+
+test('brings what is there and what comes into history, and lets go of it in the topic', async () => {
+  const { topic, history, released, clock, ...options } = setUp();
+  await send(topic, ...numbered(20));
+  const analytics = startSessionAnalytics({ ...options, topic, history, clock });
+  assert.equal(analytics.caughtUp(), false);
+  await analytics.waitApplied();
+  assert.equal(analytics.caughtUp(), true);
+  assert.equal(history.closed().length, 20);
+  await send(topic, merged('s1', 's2', 2), closed('s2', 3));
+  assert.equal(analytics.caughtUp(), false);
+  await analytics.waitApplied();
+  assert.equal(await history.survivorOf('s1'), 's2');
+  await analytics.close();
+  const ends = [0, 1, 2].map((partition) => topic.endOffset(partition));
+  assert.deepEqual(released.at(-1), ends);
+  const positions = (await history.positions()).map(({ nextOffset }) => nextOffset);
+  assert.deepEqual(positions.sort(), ends.sort());
+  assert.deepEqual(analytics.health(), {
+    name: 'session-analytics',
+    status: 'ok',
+    reason: null,
+  });
+});
+
+test('the topic is made durable before history learns of it, and released only after', async () => {
+  const { history, topic, ...options } = setUp();
+  const steps: string[] = [];
+  const apply = history.apply.bind(history);
+  history.apply = async (...given) => {
+    steps.push('apply');
+    await apply(...given);
+  };
+  await send(topic, closed('s', 1));
+  const analytics = startSessionAnalytics({
+    ...options,
+    topic,
+    history,
+    sync: async () => void steps.push('sync'),
+    release: async () => void steps.push('release'),
+  });
+  await analytics.waitApplied();
+  await analytics.close();
+  assert.deepEqual(steps, ['sync', 'apply', 'release']);
+});
+
+test('a restart goes on where history stands', async () => {
+  const { history, topic, ...options } = setUp();
+  await send(topic, ...numbered(10));
+  const first = startSessionAnalytics({ ...options, topic, history });
+  await first.waitApplied();
+  await first.close();
+  await send(topic, closed('new', 1));
+  assert.equal(first.caughtUp(), false, 'a closed one takes nothing more');
+  history.batches.length = 0;
+  const second = startSessionAnalytics({ ...options, topic, history });
+  await second.waitApplied();
+  await second.close();
+  assert.deepEqual(
+    history.batches.flat().map(({ sessionId }) => sessionId),
+    ['new'],
+  );
+  assert.equal(history.closed().length, 11);
+});
+
+for (const [what, logId, nextOffset] of [
+  ['of another log', 'log-0', 3],
+  ['past the end of the log', 'log-1', 999],
+] as const) {
+  test(`a position ${what} starts again from the oldest record`, async () => {
+    const { history, topic, ...options } = setUp();
+    const records = numbered(12);
+    await history.apply(
+      records.slice(0, 4),
+      [0, 1, 2].map((partition) => ({ logId, partition, nextOffset })),
+    );
+    await send(topic, ...records);
+    const positions = await history.positions();
+    let answer: () => void = () => {};
+    history.positions = () => new Promise((resolve) => (answer = () => resolve(positions)));
+    const analytics = startSessionAnalytics({ ...options, topic, history });
+    // What is appended after the start must not make a lost position look like a good one.
+    await send(topic, ...numbered(6000).map((one) => ({ ...one, sessionId: `x${one.sessionId}` })));
+    answer();
+    await analytics.waitApplied();
+    await analytics.close();
+    for (const { sessionId } of records) assert.ok(await history.session(sessionId), sessionId);
+  });
+}
+
+test('records that are no sessions are counted, said once a batch, and skipped', async () => {
+  const { topic, history, metrics, logged, ...options } = setUp();
+  await send(topic, 'no json', closed('a', 1), '{"sessionId":"x"}', closed('b', 1));
+  const analytics = startSessionAnalytics({ ...options, topic, history, metrics });
+  await analytics.waitApplied();
+  await analytics.close();
+  assert.deepEqual(ids(history), ['a', 'b']);
+  const text = await metrics.text();
+  assert.match(text, /^lull_history_unreadable_records_total 2$/m);
+  assert.match(text, /^lull_history_records_total\{state="closed"\} 2$/m);
+  assert.match(text, /^lull_history_behind_records 0$/m);
+  assert.match(text, /^session_duration_seconds_count 2$/m);
+  assert.equal(logged.filter(({ level }) => level === 'warn').length, 1);
+});
+
+test('an outage is waited out: said once, then once a minute, and caught up after it', async () => {
+  const { topic, history, clock, logged, ...options } = setUp();
+  history.failing = true;
+  await send(topic, ...numbered(5));
+  const analytics = startSessionAnalytics({ ...options, topic, history, clock });
+  await clock.advance(1000);
+  assert.equal(logged.length, 1);
+  const { status, reason } = analytics.health();
+  assert.equal(status, 'degraded');
+  assert.equal(reason, 'the disk is on fire; 5 records wait');
+  await clock.advance(130_000);
+  assert.equal(logged.length, 3);
+  assert.equal(analytics.caughtUp(), false);
+  history.failing = false;
+  const applied = analytics.waitApplied();
+  await clock.advance(10_000);
+  await applied;
+  assert.equal(history.closed().length, 5);
+  assert.equal(analytics.health().status, 'ok');
+  history.failing = true;
+  await send(topic, ...numbered(9));
+  await clock.advance(1000);
+  assert.equal(logged.filter(({ level }) => level === 'error').length, 4, 'a new outage is said');
+  await analytics.close();
+});
+
+test('batches are bounded, and each partition has its turn', async () => {
+  const { topic, history, ...options } = setUp();
+  const page = '/'.padEnd(1000, 'x');
+  const long = { entryPage: page, exitPage: page, referrer: page };
+  await send(topic, ...Array.from({ length: 3000 }, (_, n) => closed(`b${n}`, 1, long)));
+  await send(topic, ...numbered(30));
+  const analytics = startSessionAnalytics({ ...options, topic, history });
+  await analytics.waitApplied();
+  await analytics.close();
+  const sizes = history.batches.map((batch) => JSON.stringify(batch).length);
+  assert.ok(Math.max(...sizes) < 1.1 * 1024 * 1024, `${Math.max(...sizes)}`);
+  const busy = partitionOf('user', PARTITIONS);
+  const others = history.batches
+    .slice(0, 4)
+    .flat()
+    .filter(({ userId }) => partitionOf(userId, PARTITIONS) !== busy);
+  const sent = numbered(30).filter(({ userId }) => partitionOf(userId, PARTITIONS) !== busy);
+  assert.ok(sent.length > 0);
+  assert.equal(others.length, sent.length, 'the others do not wait for the long one');
+});
+
+test('a trickle is gathered', async () => {
+  const { topic, history, clock, ...options } = setUp();
+  const analytics = startSessionAnalytics({ ...options, topic, history, clock });
+  await analytics.waitApplied();
+  await clock.advance(1000);
+  for (let n = 0; n < 20; n++) {
+    await send(topic, closed(`s${n}`, 1));
+    await clock.advance(100);
+  }
+  await clock.advance(1000);
+  assert.equal(history.closed().length, 20);
+  assert.ok(history.batches.length <= 11, `${history.batches.length} batches`);
+  await analytics.close();
+});
+
+test('what is too old goes, in steps, and again each minute', async () => {
+  const { topic, history, clock, ...options } = setUp();
+  const endTime = new Date(TIME_0_MS - 24 * HOUR_MS - 1).toISOString();
+  const just = new Date(TIME_0_MS - 24 * HOUR_MS + 30_000).toISOString();
+  await history.apply(numbered(2500, { endTime }), []);
+  await history.apply([closed('just', 1, { endTime: just }), closed('new', 1)], []);
+  const analytics = startSessionAnalytics({ ...options, topic, history, clock });
+  await clock.advance(1000);
+  assert.deepEqual(ids(history), ['just', 'new']);
+  assert.equal(history.expiries, 3);
+  await clock.advance(61_000);
+  assert.deepEqual(ids(history), ['new']);
+  await analytics.close();
+});
+
+test('of too many the oldest go', async () => {
+  const { topic, history, clock, ...options } = setUp();
+  const ended = (n: number) => ({ endTime: new Date(TIME_0_MS - n * 1000).toISOString() });
+  await history.apply(
+    Array.from({ length: 1500 }, (_, n) => closed(`s${n}`, 1, ended(n))),
+    [],
+  );
+  const analytics = startSessionAnalytics({ ...options, topic, history, clock, maxSessions: 100 });
+  await clock.advance(1000);
+  assert.equal(history.closed().length, 100);
+  assert.ok(await history.session('s99'));
+  await analytics.close();
+});
+
+test('close ends every wait', async () => {
+  const { topic, history, ...options } = setUp();
+  history.failing = true;
+  await send(topic, closed('s', 1));
+  const analytics = startSessionAnalytics({ ...options, topic, history });
+  const waiting = analytics.waitApplied();
+  await analytics.close();
+  await waiting;
+  await analytics.waitApplied();
+  assert.equal(history.batches.length, 0);
+});
