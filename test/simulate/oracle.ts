@@ -10,7 +10,10 @@ export interface Held {
   readonly id: string;
   readonly userId: string;
   readonly firstOffset: number;
-  events: Placed[];
+  readonly events: readonly Placed[];
+  /** Times of its first and last event. */
+  readonly start: number;
+  readonly end: number;
   ended: boolean;
   closedBy: CloseReason | null;
   cutBefore: boolean;
@@ -96,7 +99,7 @@ export class Oracle {
     }
     const own = this.reachable.filter((session) => session.userId === event.userId);
     const touched = own
-      .filter((each) => startOf(each) - gapMs <= time && time <= endOf(each) + this.gapOf(each))
+      .filter((each) => each.start - gapMs <= time && time <= each.end + this.gapOf(each))
       .sort(byStart);
     for (const session of touched) {
       if (session.events.some((each) => each.event.idHash === event.idHash)) {
@@ -123,8 +126,8 @@ export class Oracle {
     }
     if (joined.length === 0) {
       const ended = own
-        .filter((each) => each.ended && endOf(each) < time && time <= endOf(each) + gapMs)
-        .sort((a, b) => endOf(b) - endOf(a));
+        .filter((each) => each.ended && each.end < time && time <= each.end + gapMs)
+        .sort((a, b) => b.end - a.end);
       merged.previousSessionId ??= ended[0]?.id ?? null;
     }
     for (const [session, reason] of apart) this.keepApart(session, merged, reason);
@@ -142,8 +145,8 @@ export class Oracle {
       const barred = joined.some((each) => each.ended || (each.cutAfter && session.cutBefore));
       if (barred) continue;
       const all = [...joined, session];
-      const start = Math.min(time, ...all.map(startOf));
-      const end = Math.max(time, ...all.map(endOf));
+      const start = Math.min(time, ...all.map((each) => each.start));
+      const end = Math.max(time, ...all.map((each) => each.end));
       const count = all.reduce((sum, each) => sum + each.events.length, 1);
       if (maxDurationMs > 0 && end - start > maxDurationMs) apart.push([session, 'max_duration']);
       else if (maxEvents > 0 && count > maxEvents) apart.push([session, 'max_events']);
@@ -161,8 +164,8 @@ export class Oracle {
     const endsIt = this.definition.endTypes.includes(event.eventType);
     // What parts it from others comes from its own ends: its earliest and its latest session.
     const first = joined[0];
-    const last = [...joined].sort((a, b) => endOf(a) - endOf(b) || byStart(a, b)).at(-1);
-    const keepsEnd = last !== undefined && endOf(last) === end;
+    const last = [...joined].sort((a, b) => a.end - b.end || byStart(a, b)).at(-1);
+    const keepsEnd = last !== undefined && last.end === end;
     const endsOvertaken = joined.filter((each) => each.ended && each !== last).length;
     const endedNow = endsIt && event.timestamp === end;
     const sum = (pick: (session: Held) => number) =>
@@ -172,6 +175,8 @@ export class Oracle {
       userId: event.userId,
       firstOffset: survivor?.firstOffset ?? placed.offset,
       events,
+      start: events[0]!.event.timestamp,
+      end,
       ended: endedNow || (keepsEnd && last.ended),
       closedBy: endedNow ? 'explicit' : (last?.closedBy ?? null),
       cutBefore: first?.cutBefore ?? false,
@@ -262,7 +267,7 @@ export class Oracle {
 
   /** The last moment, by the clock, at which a session has not yet passed a tier. */
   private deadline(session: Held, tier: number): number {
-    return endOf(session) + this.gapOf(session) + this.definition.tiersMs[tier]!;
+    return session.end + this.gapOf(session) + this.definition.tiersMs[tier]!;
   }
 
   private gapOf(session: Held): number {
@@ -277,16 +282,8 @@ export class Oracle {
   }
 }
 
-function startOf(session: Held): number {
-  return Math.min(...session.events.map((each) => each.event.timestamp));
-}
-
-function endOf(session: Held): number {
-  return Math.max(...session.events.map((each) => each.event.timestamp));
-}
-
 function byStart(a: Held, b: Held): number {
-  return startOf(a) - startOf(b) || a.firstOffset - b.firstOffset;
+  return a.start - b.start || a.firstOffset - b.firstOffset;
 }
 
 /** The plain answer for what all was accepted, had no cap or end kept anything apart. */
