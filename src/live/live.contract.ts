@@ -1,0 +1,363 @@
+/** What every Live must do: one suite for all implementations. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { SessionRecord } from '../core/output.ts';
+import type { Live, LiveChange, LiveFilter, LivePage } from './live.ts';
+
+export const LIVE_UNDER_TEST = { ttlMs: 35 * 60_000, maxUsers: 1000 } as const;
+
+export interface LiveUnderTest {
+  /** Opened with the settings above, and empty. */
+  readonly live: Live;
+  encode(session: SessionRecord): Uint8Array;
+  nowMs(): number;
+  /** Lets time go by. */
+  advance(durationMs: number): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+const START_MS = Date.UTC(2026, 10, 23, 10);
+
+/** A session whose end lies so many milliseconds after a fixed time; the rest plain. */
+export function sessionOf(
+  userId: string,
+  endMs: number,
+  parts: Partial<SessionRecord> = {},
+): SessionRecord {
+  const endTime = new Date(START_MS + endMs).toISOString();
+  return {
+    sessionId: `session of ${userId}`,
+    userId,
+    state: 'active',
+    revision: 0,
+    tier: null,
+    closeReason: null,
+    startTime: new Date(START_MS).toISOString(),
+    endTime,
+    durationSeconds: endMs / 1000,
+    eventCount: 1,
+    eventCounts: { PAGE_VIEW: 1 },
+    firstEventTimes: {},
+    entryPage: '/',
+    exitPage: '/',
+    pageViews: 1,
+    distinctPages: 1,
+    distinctPagesTruncated: false,
+    searches: 0,
+    addToCarts: 0,
+    purchases: 0,
+    revenue: {},
+    cartValue: {},
+    hasConversion: false,
+    firstConversionTime: null,
+    referrer: null,
+    utm: { source: null, medium: null, campaign: null },
+    channel: 'direct',
+    device: null,
+    bounced: false,
+    engaged: false,
+    firstArrival: null,
+    lastArrival: null,
+    lateCount: 0,
+    duplicateCount: 0,
+    endOvertakenCount: 0,
+    previousSessionId: null,
+    trail: [],
+    trailTruncated: false,
+    ...parts,
+  };
+}
+
+export function liveContract(name: string, make: () => Promise<LiveUnderTest>): void {
+  describe(name, () => {
+    let under: LiveUnderTest;
+    let live: Live;
+    beforeEach(async () => {
+      under = await make();
+      live = under.live;
+    });
+    afterEach(async () => {
+      await live.close();
+      await under.dispose();
+    });
+    const put = (position: number, ...sessions: SessionRecord[]) =>
+      live.publish(
+        0,
+        position,
+        sessions.map((session) => ({ userId: session.userId, session: under.encode(session) })),
+      );
+    const remove = (position: number, userId: string) =>
+      live.publish(0, position, [{ userId, session: null }]);
+    const endOf = async (userId: string) => (await live.get(userId))?.session.endTime ?? null;
+    const at = (endMs: number) => new Date(START_MS + endMs).toISOString();
+    const pages = async (filter: LiveFilter, limit: number, between = async () => {}) => {
+      const users: string[] = [];
+      for (let cursor: string | null = null; ; ) {
+        const page: LivePage = await live.list(filter, limit, cursor);
+        assert.ok(page.items.length <= limit);
+        users.push(...page.items.map(({ session }) => session.userId));
+        if (page.nextCursor === null) return users;
+        assert.equal(page.items.length, limit);
+        cursor = page.nextCursor;
+        await between();
+      }
+    };
+
+    it('begins empty', async () => {
+      assert.equal(await live.get('user'), null);
+      assert.equal(await live.session('session'), null);
+      assert.deepEqual(await live.list({}, 10, null), { items: [], nextCursor: null });
+      assert.equal(await live.size(), 0);
+    });
+
+    it('gives the newest session of a user, and since when it is known', async () => {
+      const first = sessionOf('ü', 1000, { trail: [{ type: 'CLICK', page: '/', time: at(0) }] });
+      await put(1, first, sessionOf('other', 5));
+      assert.deepEqual(await live.get('ü'), { session: first, asOfMs: under.nowMs() });
+      await under.advance(5000);
+      assert.equal((await live.get('ü'))!.asOfMs, under.nowMs() - 5000);
+      const second = sessionOf('ü', 2000);
+      await put(2, second);
+      assert.deepEqual(await live.get('ü'), { session: second, asOfMs: under.nowMs() });
+      assert.equal(await live.size(), 2);
+    });
+
+    it('takes an update only at a higher position than the one before', async () => {
+      await put(5, sessionOf('user', 500));
+      await put(5, sessionOf('user', 555));
+      await put(4, sessionOf('user', 444));
+      assert.equal(await endOf('user'), at(500));
+      await put(6, sessionOf('user', 100));
+      assert.equal(await endOf('user'), at(100), 'an earlier end of a later commit');
+    });
+
+    it('does not let a stalled writer bring back what was removed', async () => {
+      await put(5, sessionOf('user', 500));
+      await remove(7, 'user');
+      await remove(7, 'never seen');
+      assert.equal(await live.get('user'), null);
+      assert.equal(await live.session('session of user'), null);
+      assert.equal(await live.size(), 0);
+      await under.advance(LIVE_UNDER_TEST.ttlMs - 1);
+      await put(6, sessionOf('user', 600), sessionOf('never seen', 600));
+      assert.equal(await live.get('user'), null);
+      assert.equal(await live.get('never seen'), null);
+      await put(8, sessionOf('user', 800));
+      assert.equal(await endOf('user'), at(800));
+      await remove(6, 'user');
+      assert.equal(await endOf('user'), at(800));
+    });
+
+    it('forgets what was not published again for the whole time', async () => {
+      await put(1, sessionOf('kept', 1), sessionOf('gone', 2));
+      await under.advance(LIVE_UNDER_TEST.ttlMs - 1);
+      await put(2, sessionOf('kept', 3));
+      assert.equal(await endOf('gone'), at(2));
+      await under.advance(1);
+      assert.equal(await live.get('gone'), null);
+      assert.equal(await live.session('session of gone'), null);
+      assert.deepEqual(await pages({}, 10), ['kept']);
+      assert.equal(await live.size(), 1);
+      await under.advance(LIVE_UNDER_TEST.ttlMs);
+      assert.equal(await live.size(), 0);
+    });
+
+    it('finds the session that is kept of a user by its id', async () => {
+      await put(1, sessionOf('a', 1, { sessionId: 'first' }), sessionOf('b', 1));
+      assert.equal((await live.session('first'))!.session.userId, 'a');
+      await put(2, sessionOf('a', 2, { sessionId: 'first' }));
+      assert.equal((await live.session('first'))!.session.endTime, at(2));
+      await put(3, sessionOf('a', 3, { sessionId: 'second' }));
+      assert.equal(await live.session('first'), null);
+      assert.equal((await live.session('second'))!.session.endTime, at(3));
+      await remove(4, 'a');
+      assert.equal(await live.session('second'), null);
+      assert.equal((await live.session('session of b'))!.session.userId, 'b');
+    });
+
+    it('lists by end, latest first, in pages of any size', async () => {
+      const ends = Array.from({ length: 40 }, (_, n) => (n * 7) % 20);
+      const sessions = ends.map((endMs, n) => sessionOf(`u${n}`, endMs));
+      await put(1, ...sessions);
+      await put(2, sessionOf('u3', 1000));
+      await remove(3, 'u4');
+      const all = await pages({}, 100);
+      const endMs = new Map(sessions.map(({ userId }, n) => [userId, ends[n]!]));
+      endMs.set('u3', 1000);
+      endMs.delete('u4');
+      assert.deepEqual([...all].sort(), [...endMs.keys()].sort());
+      for (const [index, user] of all.entries()) {
+        if (index > 0) assert.ok(endMs.get(user)! <= endMs.get(all[index - 1]!)!);
+      }
+      for (const limit of [1, 2, 7, 13, 38, 39, 40]) assert.deepEqual(await pages({}, limit), all);
+    });
+
+    it('lists what matches every condition', async () => {
+      await put(
+        1,
+        sessionOf('plain', 60_000),
+        sessionOf('long', 50_000, { eventCount: 10, device: 'mobile' }),
+        sessionOf('cart', 40_000, { eventCount: 10, addToCarts: 2 }),
+        sessionOf('buyer', 30_000, { addToCarts: 1, hasConversion: true, device: 'mobile' }),
+      );
+      await under.advance(START_MS + 60_000 - under.nowMs());
+      const found = (filter: LiveFilter) => pages(filter, 1);
+      assert.deepEqual(await found({}), ['plain', 'long', 'cart', 'buyer']);
+      assert.deepEqual(await found({ minEvents: 10 }), ['long', 'cart']);
+      assert.deepEqual(await found({ minEvents: 11 }), []);
+      assert.deepEqual(await found({ hasCart: true }), ['cart', 'buyer']);
+      assert.deepEqual(await found({ hasCart: false }), ['plain', 'long']);
+      assert.deepEqual(await found({ hasCart: true, hasConversion: false }), ['cart']);
+      assert.deepEqual(await found({ device: 'mobile' }), ['long', 'buyer']);
+      assert.deepEqual(await found({ device: 'tablet' }), []);
+      assert.deepEqual(await found({ minIdleMs: 0 }), ['plain', 'long', 'cart', 'buyer']);
+      assert.deepEqual(await found({ minIdleMs: 20_000 }), ['cart', 'buyer']);
+      assert.deepEqual(await found({ minIdleMs: 20_001 }), ['buyer']);
+      await under.advance(1);
+      assert.deepEqual(await found({ minIdleMs: 20_001 }), ['cart', 'buyer']);
+    });
+
+    it('shows what does not change exactly once, whatever changes between pages', async () => {
+      const still = Array.from({ length: 30 }, (_, n) => sessionOf(`still ${n}`, n * 100));
+      const restless = Array.from({ length: 30 }, (_, n) => sessionOf(`restless ${n}`, n * 100));
+      await put(1, ...still, ...restless);
+      let turn = 0;
+      const seen = await pages({}, 7, async () => {
+        turn++;
+        await put(1 + turn, sessionOf(`restless ${turn}`, 50_000 + turn));
+        await remove(100 + turn, `restless ${29 - turn}`);
+        await put(200 + turn, sessionOf(`new ${turn}`, turn * 300));
+      });
+      assert.ok(turn > 3);
+      const unchanged = seen.filter((user) => user.startsWith('still'));
+      assert.deepEqual(unchanged, still.map(({ userId }) => userId).reverse());
+      assert.equal(new Set(seen).size, seen.length, 'nobody twice');
+    });
+
+    it('refuses cursors that are not its own', async () => {
+      await put(1, sessionOf('a', 1), sessionOf('b', 2));
+      const { nextCursor } = await live.list({}, 1, null);
+      const foreign = ['', 'x', '=', 'null', `${nextCursor}x`, `${nextCursor}=`, ` ${nextCursor}`];
+      const texts = ['[]', '[1]', '[1,2]', '["1","a"]', '[1.5,"a"]', '[1,"a",2]', '{}', '[1, "a"]'];
+      foreign.push(...texts.map((text) => Buffer.from(text).toString('base64url')));
+      for (const cursor of foreign) {
+        await assert.rejects(live.list({}, 1, cursor), { code: 'invalid_cursor' }, cursor);
+      }
+      assert.equal((await live.list({}, 1, nextCursor)).items[0]!.session.userId, 'a');
+    });
+
+    it('tells each change that counts, once it can be read', async () => {
+      const changes: string[] = [];
+      const told: Promise<void>[] = [];
+      const stop = live.onChange(({ userId, session }) => {
+        changes.push(`${userId} ${session()?.endTime ?? 'gone'}`);
+        told.push(endOf(userId).then((end) => assert.equal(end, session()?.endTime ?? null)));
+      });
+      await put(2, sessionOf('a', 1), sessionOf('b', 2));
+      await put(1, sessionOf('a', 3));
+      await remove(3, 'a');
+      await Promise.all(told);
+      assert.deepEqual(changes, [`a ${at(1)}`, `b ${at(2)}`, 'a gone']);
+      stop();
+      await put(4, sessionOf('a', 4));
+      assert.equal(changes.length, 3);
+    });
+
+    it('decodes a change once, and only when somebody asks', async () => {
+      let change: LiveChange | null = null;
+      live.onChange((one) => {
+        change = one;
+      });
+      await put(1, sessionOf('a', 1));
+      const { session } = change!;
+      const first = session();
+      assert.ok(first !== null);
+      assert.equal(session(), first);
+    });
+
+    it('goes on when a listener throws', async () => {
+      const heard: string[] = [];
+      live.onChange(() => {
+        throw new Error('expected: a listener with a defect');
+      });
+      live.onChange(({ userId }) => heard.push(userId));
+      await put(1, sessionOf('a', 1), sessionOf('b', 1));
+      assert.deepEqual(heard, ['a', 'b']);
+      assert.equal(await live.size(), 2);
+    });
+
+    it('keeps bytes that their owner goes on to overwrite', async () => {
+      const encoded = under.encode(sessionOf('a', 1));
+      const buffer = new Uint8Array(encoded.length + 10);
+      buffer.set(encoded, 5);
+      const session = buffer.subarray(5, 5 + encoded.length);
+      await live.publish(0, 1, [{ userId: 'a', session }]);
+      buffer.fill(0);
+      assert.equal(await endOf('a'), at(1));
+    });
+
+    it('does what a naive model does, whatever comes', async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(stepArbitrary(), { maxLength: 60 }), async (steps) => {
+          const fresh = await make();
+          try {
+            await runSteps(steps, fresh);
+          } finally {
+            await fresh.live.close();
+            await fresh.dispose();
+          }
+        }),
+        { numRuns: 100 },
+      );
+    });
+  });
+}
+
+type Step =
+  | { readonly user: string; readonly position: number; readonly endMs: number | null }
+  | { readonly advanceMs: number };
+
+function stepArbitrary(): fc.Arbitrary<Step> {
+  const publish = fc.record({
+    user: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+    position: fc.integer({ min: 1, max: 30 }),
+    endMs: fc.option(fc.nat(5), { freq: 3 }),
+  });
+  const advanceMs = fc.nat(LIVE_UNDER_TEST.ttlMs / 3);
+  return fc.oneof(
+    { weight: 5, arbitrary: publish },
+    { weight: 1, arbitrary: fc.record({ advanceMs }) },
+  );
+}
+
+async function runSteps(steps: readonly Step[], { live, ...under }: LiveUnderTest): Promise<void> {
+  const model = new Map<string, { position: number; endMs: number | null; expiresMs: number }>();
+  for (const step of steps) {
+    if ('advanceMs' in step) {
+      await under.advance(step.advanceMs);
+    } else {
+      const { user, position, endMs } = step;
+      const session = endMs === null ? null : under.encode(sessionOf(user, endMs));
+      await live.publish(0, position, [{ userId: user, session }]);
+      const before = model.get(user);
+      if (before === undefined || before.position < position) {
+        model.set(user, { position, endMs, expiresMs: under.nowMs() + LIVE_UNDER_TEST.ttlMs });
+      }
+    }
+    for (const [user, { expiresMs }] of model) {
+      if (expiresMs <= under.nowMs()) model.delete(user);
+    }
+    const active = [...model].filter(([, { endMs }]) => endMs !== null);
+    assert.equal(await live.size(), active.length);
+    const listed = (await live.list({}, 3, null)).items.map(({ session }) => session);
+    const ends = active.map(([, { endMs }]) => endMs!).sort((a, b) => b - a);
+    assert.deepEqual(
+      listed.map(({ endTime }) => Date.parse(endTime) - START_MS),
+      ends.slice(0, 3),
+    );
+    for (const { userId, endTime } of listed) {
+      assert.equal(Date.parse(endTime) - START_MS, model.get(userId)?.endMs);
+    }
+  }
+}
