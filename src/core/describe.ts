@@ -26,7 +26,7 @@ export function describe(
   state: 'active' | 'closed' | 'amended',
   tier: number | null,
 ): SessionRecord {
-  const figures = session.figures!;
+  const figures = session.figures();
   const durationMs = session.end - session.start;
   const { attribution } = figures;
   const converted = figures.purchases > 0;
@@ -64,11 +64,11 @@ export function describe(
     device: figures.device?.text ?? null,
     bounced: session.eventCount === 1 && figures.pageViews === 1,
     engaged: durationMs >= ENGAGED_MS || converted || figures.pageViews >= 2,
-    firstArrival: optionalTime(figures.firstArrival),
-    lastArrival: optionalTime(figures.lastArrival),
-    lateCount: figures.lateCount,
-    duplicateCount: figures.duplicateCount,
-    endOvertakenCount: figures.endOvertakenCount,
+    firstArrival: optionalTime(session.firstArrival),
+    lastArrival: optionalTime(session.lastArrival),
+    lateCount: session.lateCount,
+    duplicateCount: session.duplicateCount,
+    endOvertakenCount: session.endOvertakenCount,
     previousSessionId:
       session.previousOffset < 0
         ? null
@@ -133,7 +133,23 @@ function optionalTime(time: number): string | null {
   return Number.isFinite(time) ? isoTime(time) : null;
 }
 
-/** ISO 8601 UTC with milliseconds. */
+const DAY_MS = 86_400_000;
+let knownDay = Number.NaN;
+let knownDate = '';
+
+/** ISO 8601 UTC with milliseconds. The date is remembered: most times lie in the day before's. */
 export function isoTime(time: number): string {
-  return new Date(time).toISOString();
+  const day = Math.floor(time / DAY_MS);
+  if (day !== knownDay) {
+    knownDate = new Date(day * DAY_MS).toISOString().slice(0, -13);
+    knownDay = day;
+  }
+  const rest = time - day * DAY_MS;
+  const second = Math.floor(rest / 1000);
+  const minute = Math.floor(second / 60);
+  const hour = Math.floor(minute / 60);
+  const clock = `${TWO_DIGITS[hour]}:${TWO_DIGITS[minute % 60]}:${TWO_DIGITS[second % 60]}`;
+  return `${knownDate}${clock}.${String(rest % 1000).padStart(3, '0')}Z`;
 }
+
+const TWO_DIGITS = Array.from({ length: 60 }, (_, value) => String(value).padStart(2, '0'));

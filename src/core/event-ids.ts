@@ -9,6 +9,9 @@ export interface IdChunk {
   readonly ids: readonly number[];
 }
 
+/** Shared by all sessions that have none, which are most. */
+const NONE: readonly never[] = [];
+
 /**
  * The newest ids (`tail`) are written with the session's record; older ones lie in sealed chunks
  * apart from it, so that a session of 100,000 events costs no more to change than a small one.
@@ -16,9 +19,9 @@ export interface IdChunk {
 export class EventIds {
   tail: number[] = [];
   /** Names of the sealed chunks, oldest first. */
-  chunks: number[] = [];
+  chunks: readonly number[] = NONE;
   /** Sealed since the last commit, so not in the store yet. */
-  unwritten: IdChunk[] = [];
+  unwritten: readonly IdChunk[] = NONE;
   /** Ids of all sealed chunks; null while they are left in the store. */
   #sealed: Set<number> | null = null;
 
@@ -31,22 +34,22 @@ export class EventIds {
     return this.#sealed?.has(idHash) ?? false;
   }
 
-  /** `name` names the chunk that this id may complete: the offset of its event. */
+  /** Whether the next id seals the tail. */
+  get isFull(): boolean {
+    return this.tail.length >= CHUNK_IDS;
+  }
+
+  /** `name` names the chunk that may be sealed to make room: the offset of the id's event. */
   add(idHash: number, name: number): void {
+    if (this.isFull) this.#seal(name);
     this.tail.push(idHash);
-    if (this.tail.length < CHUNK_IDS) return;
-    this.unwritten.push({ name, ids: this.tail });
-    this.chunks.push(name);
-    this.#sealed ??= new Set();
-    for (const id of this.tail) this.#sealed.add(id);
-    this.tail = [];
   }
 
   /** Takes in another session's ids; both are loaded. */
   absorb(other: EventIds): void {
     this.tail.push(...other.tail);
-    this.chunks.push(...other.chunks);
-    this.unwritten.push(...other.unwritten);
+    this.chunks = [...this.chunks, ...other.chunks];
+    this.unwritten = [...this.unwritten, ...other.unwritten];
     if (other.#sealed === null) return;
     if (this.#sealed === null) this.#sealed = other.#sealed;
     else for (const id of other.#sealed) this.#sealed.add(id);
@@ -58,8 +61,17 @@ export class EventIds {
     for (const chunk of chunks) for (const id of chunk) this.#sealed.add(id);
   }
 
-  /** Leaves the sealed ids to the store; nothing of them may be unwritten. */
+  /** Leaves the ids to the store; nothing of them may be unwritten. */
   unload(): void {
+    this.tail = [];
     this.#sealed = null;
+  }
+
+  #seal(name: number): void {
+    this.unwritten = [...this.unwritten, { name, ids: this.tail }];
+    this.chunks = [...this.chunks, name];
+    this.#sealed ??= new Set();
+    for (const id of this.tail) this.#sealed.add(id);
+    this.tail = [];
   }
 }

@@ -46,8 +46,7 @@ export const newMoney = (): MoneyFigure => ({ micros: 0n });
 
 /**
  * Every field is a sum, a minimum, a maximum or a bounded set of smallest things, so merging is
- * associative and commutative and a fresh `Figures` is its unit. (`lateCount` and the arrival
- * and duplicate figures tell how the events came, so they alone do depend on the order.)
+ * associative and commutative and a fresh `Figures` is its unit.
  */
 export class Figures {
   readonly types = new SmallestNames<TypeFigure>(newType);
@@ -72,13 +71,8 @@ export class Figures {
   /** By time and id; the first and last TRAIL_ENDS events. */
   trail: TrailEntry[] = [];
   trailTruncated = false;
-  firstArrival = Number.POSITIVE_INFINITY;
-  lastArrival = Number.NEGATIVE_INFINITY;
-  lateCount = 0;
-  duplicateCount = 0;
-  endOvertakenCount = 0;
 
-  add(event: Event, arrivalMs: number | null): void {
+  add(event: Event): void {
     const { timestamp, idHash, eventType, page } = event;
     const type = this.types.claim(eventType);
     if (type !== null) {
@@ -86,10 +80,6 @@ export class Figures {
       if (timestamp < type.firstTime) type.firstTime = timestamp;
     }
     this.#addByType(event);
-    if (arrivalMs !== null) {
-      if (arrivalMs < this.firstArrival) this.firstArrival = arrivalMs;
-      if (arrivalMs > this.lastArrival) this.lastArrival = arrivalMs;
-    }
     if (page !== null) this.#addPage(page, timestamp, idHash);
     if (event.device !== null && isEarlier(timestamp, idHash, this.device)) {
       this.device = { time: timestamp, idHash, text: event.device };
@@ -123,11 +113,6 @@ export class Figures {
     for (const page of other.pages) this.#countPage(page);
     this.pagesTruncated ||= other.pagesTruncated;
     this.#mergeTrail(other);
-    this.firstArrival = Math.min(this.firstArrival, other.firstArrival);
-    this.lastArrival = Math.max(this.lastArrival, other.lastArrival);
-    this.lateCount += other.lateCount;
-    this.duplicateCount += other.duplicateCount;
-    this.endOvertakenCount += other.endOvertakenCount;
   }
 
   #addByType(event: Event): void {

@@ -87,7 +87,7 @@ export class Loader {
       else if (value === null) throw new Error(`record missing from the store: ${want.userId}`);
       else if (want.chunk) this.#installChunk(want.session, decodeChunk(value));
       else {
-        decodeSession(want.session, value);
+        decodeSession(want.userId, want.session, value);
         this.#asked.delete(want.session);
       }
     }
@@ -122,9 +122,7 @@ export class Loader {
       for (const session of user.sessions) {
         // One that is still to be sent must be at hand when its deadline comes.
         if (isInline(session) || session.changed) continue;
-        session.figures = null;
-        session.ids.tail = [];
-        session.ids.unload();
+        session.unload();
       }
     }
   }
@@ -166,12 +164,12 @@ export class Loader {
 
   /** What is still to be sent may be sent before an event of its user, whichever it touches. */
   #wantUnsent(user: User, session: Session, into: Want[]): void {
-    if (session.changed && session.figures === null) this.#wantSession(user, session, into);
+    if (session.changed && !session.hasBody) this.#wantSession(user, session, into);
   }
 
   #wantSession(user: User, session: Session, into: Want[]): void {
     const userId = user.id;
-    if (session.figures === null) {
+    if (!session.hasBody) {
       if (this.#asked.has(session)) return;
       this.#asked.add(session);
       into.push({ key: sessionKey(userId, session.offset), userId, session, chunk: false });
@@ -207,7 +205,7 @@ export class Loader {
       for (const { name, ids } of session.ids.unwritten) {
         writes.push({ key: chunkKey(user.id, name), value: encodeChunk(writer, ids) });
       }
-      session.ids.unwritten = [];
+      if (session.ids.unwritten.length > 0) session.ids.unwritten = [];
       if (isInline(session)) {
         if (session.stored) {
           writes.push({ key: sessionKey(user.id, session.offset), value: null });

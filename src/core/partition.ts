@@ -14,6 +14,7 @@ import {
   SENT_CLOSED,
   SENT_NOTHING,
   Session,
+  sendDeadline,
   settleDeadline,
   tiersPassedAt,
   touches,
@@ -70,6 +71,10 @@ export class Partition {
   readonly #calendar: Deadlines<User>;
   /** Due by the sending clock, but all that remains to do waits for the event clock. */
   #parked: User[] = [];
+  // Of the event at hand; kept to be used again, since an array an event is dear.
+  readonly #touched: Session[] = [];
+  readonly #joined: Session[] = [];
+  readonly #apart: Apart[] = [];
   readonly #stored: boolean;
   readonly #maxEvents: number;
 
@@ -97,32 +102,36 @@ export class Partition {
     // not depend on how the stream is cut into batches.
     if (user.nextDue < this.clock) this.#sendDue(user, this.clock);
 
-    const touched = this.#touched(user, time);
-    for (const session of touched) {
+    this.#touch(user, time);
+    for (const session of this.#touched) {
       if (event.idHash < 0 || !session.ids.has(event.idHash)) continue;
-      session.figures!.duplicateCount++;
+      session.duplicateCount++;
       session.dirty = true;
       this.markDirty(user);
       return 'duplicate';
     }
-    const { joined, apart } = this.#join(touched, time);
+    this.#join(time);
     const endsSession = definition.endTypes.includes(event.eventType);
-    const { end, ended } = mergedEnd(joined, time, endsSession);
     const clock = Math.max(this.clock, arrivalMs === null ? time : Math.min(time, arrivalMs));
-    const tiersPassed = tiersPassedAt(end, ended, clock, definition);
+    const tiersPassed = this.#judge(time, endsSession, clock);
     if (tiersPassed === definition.tiersMs.length) {
       this.#dropEmpty(user);
       return 'late';
     }
     this.clock = clock;
 
-    const wasSent = joined.some((session) => session.sent !== SENT_NOTHING);
-    const session = joined.length === 0 ? this.#open(user, offset, time) : joined[0]!;
-    const survivor = joined.length < 2 ? session : this.#merge(user, joined);
-    this.#add(survivor, event, offset, arrivalMs, endsSession, tiersPassed);
-    for (const other of apart) this.#keepApart(user, survivor, other);
-    this.#sendAtOnce(user, survivor, wasSent && joined.length > 1);
-    this.#reschedule(user, survivor);
+    const joined = this.#joined;
+    const mergedSent = joined.length > 1 && joined.some(({ sent }) => sent !== SENT_NOTHING);
+    const session = joined.length === 0 ? this.#open(user, offset, time) : this.#merge(user);
+    if (endsSession) endBy(session, time);
+    session.add(event, offset, arrivalMs);
+    if (tiersPassed > 0) session.lateCount++;
+    session.tiersPassed = tiersPassed;
+    session.changed = true;
+    session.dirty = true;
+    for (const other of this.#apart) this.#keepApart(user, session, other);
+    this.#sendAtOnce(user, session, mergedSent);
+    this.#reschedule(user, session);
     this.markDirty(user);
     if (tiersPassed > 0) return 'amended';
     return joined.length === 0 ? 'opened' : joined.length === 1 ? 'extended' : 'bridged';
@@ -212,40 +221,62 @@ export class Partition {
     user.evicted = true;
   }
 
-  #touched(user: User, time: number): Session[] {
+  /** Without a store a user without sessions is nothing that anybody could ask for. */
+  #dropEmpty(user: User): void {
+    if (this.#stored || user.sessions.length > 0 || this.users.get(user.id) !== user) return;
+    this.users.delete(user.id);
+  }
+
+  /** Finds the sessions that an event at `time` touches, by start. */
+  #touch(user: User, time: number): void {
     const { gapMs } = this.definition;
-    const touched = user.sessions.filter((session) => touches(session, time, gapMs));
-    if (touched.length > 1) touched.sort(byStart);
-    for (const session of touched) {
+    const touched = this.#touched;
+    touched.length = 0;
+    for (const session of user.sessions) {
+      if (!touches(session, time, gapMs)) continue;
       if (!session.loaded) throw new Error(`session touched before it was loaded: ${user.id}`);
+      touched.push(session);
     }
-    return touched;
+    if (touched.length > 1) touched.sort(byStart);
   }
 
   /** Which of the touched sessions the event joins, earliest first, within the caps. */
-  #join(touched: Session[], time: number): { joined: Session[]; apart: Apart[] } {
+  #join(time: number): void {
     const { maxDurationMs } = this.definition;
-    const joined: Session[] = [];
-    const apart: Apart[] = [];
+    const joined = this.#joined;
+    joined.length = 0;
+    this.#apart.length = 0;
     let start = time;
     let end = time;
     let count = 1;
-    for (const session of touched) {
+    for (const session of this.#touched) {
       const mergedStart = Math.min(start, session.start);
-      const mergedEndTime = Math.max(end, session.end);
-      if (joined.some((earlier) => keptApart(earlier, session))) continue;
-      if (maxDurationMs > 0 && mergedEndTime - mergedStart > maxDurationMs) {
-        apart.push({ session, reason: 'max_duration' });
+      const mergedEnd = Math.max(end, session.end);
+      if (joined.length > 0 && joined.some((earlier) => keptApart(earlier, session))) continue;
+      if (maxDurationMs > 0 && mergedEnd - mergedStart > maxDurationMs) {
+        this.#apart.push({ session, reason: 'max_duration' });
       } else if (count + session.eventCount > this.#maxEvents) {
-        apart.push({ session, reason: 'max_events' });
+        this.#apart.push({ session, reason: 'max_events' });
       } else {
         joined.push(session);
         start = mergedStart;
-        end = mergedEndTime;
+        end = mergedEnd;
         count += session.eventCount;
       }
     }
-    return { joined, apart };
+  }
+
+  /** How many tiers the session that the event would make has passed: merge first, then judge. */
+  #judge(time: number, endsSession: boolean, clock: number): number {
+    let end = time;
+    let ended = endsSession;
+    for (const session of this.#joined) {
+      if (session.end > end) {
+        end = session.end;
+        ended = session.ended;
+      } else if (session.end === end && session.ended) ended = true;
+    }
+    return tiersPassedAt(end, ended, clock, this.definition);
   }
 
   #open(user: User, offset: number, time: number): Session {
@@ -264,7 +295,9 @@ export class Partition {
   }
 
   /** Merges the joined sessions into the one opened first; the others are sent as merged. */
-  #merge(user: User, joined: Session[]): Session {
+  #merge(user: User): Session {
+    const joined = this.#joined;
+    if (joined.length === 1) return joined[0]!;
     const survivor = joined.reduce((first, other) => (other.offset < first.offset ? other : first));
     const revision = Math.max(...joined.map((session) => session.revision)) + 1;
     for (const absorbed of joined) {
@@ -286,34 +319,6 @@ export class Partition {
     }
     user.sessions = user.sessions.filter((other) => other === survivor || !joined.includes(other));
     return survivor;
-  }
-
-  #add(
-    session: Session,
-    event: Event,
-    offset: number,
-    arrivalMs: number | null,
-    endsSession: boolean,
-    tiersPassed: number,
-  ): void {
-    const time = event.timestamp;
-    const figures = session.figures!;
-    if (endsSession && time >= session.end) {
-      session.ended = true;
-      session.cutAfter = true;
-      session.closedBy = 'explicit';
-    } else if (endsSession) {
-      figures.endOvertakenCount++;
-    }
-    if (time < session.start) session.start = time;
-    if (time > session.end) session.end = time;
-    session.eventCount++;
-    figures.add(event, arrivalMs);
-    if (tiersPassed > 0) figures.lateCount++;
-    if (event.idHash >= 0) session.ids.add(event.idHash, offset);
-    session.tiersPassed = tiersPassed;
-    session.changed = true;
-    session.dirty = true;
   }
 
   /** A cap keeps two touched sessions apart, for ever. */
@@ -433,11 +438,7 @@ export class Partition {
 
   #reschedule(user: User, session: Session): void {
     const { definition } = this;
-    const due = Math.min(
-      session.end +
-        (session.ended ? 0 : definition.gapMs) +
-        definition.tiersMs[Math.min(session.tiersPassed, definition.tiersMs.length - 1)]!,
-    );
+    const due = Math.min(sendDeadline(session, definition), settleDeadline(session, definition));
     if (due < user.nextDue) user.nextDue = due;
     this.#calendar.schedule(user, user.nextDue);
   }
@@ -449,19 +450,13 @@ interface Apart {
   readonly reason: CloseReason;
 }
 
-/** Where the session that an event would make ends, and whether explicitly. */
-function mergedEnd(
-  joined: readonly Session[],
-  time: number,
-  endsSession: boolean,
-): { end: number; ended: boolean } {
-  let end = time;
-  let ended = endsSession;
-  for (const session of joined) {
-    if (session.end > end) {
-      end = session.end;
-      ended = session.ended;
-    } else if (session.end === end && session.ended) ended = true;
+/** An explicit end counts only if no event of the session is later. */
+function endBy(session: Session, time: number): void {
+  if (time < session.end) {
+    session.endOvertakenCount++;
+    return;
   }
-  return { end, ended };
+  session.ended = true;
+  session.cutAfter = true;
+  session.closedBy = 'explicit';
 }

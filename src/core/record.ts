@@ -1,5 +1,6 @@
 /** Users and sessions as bytes in the state store: versioned, so that old records stay readable. */
 import { RecordReader, type RecordWriter } from './encoding.ts';
+import type { Event } from './event.ts';
 import { Figures, type SeenText } from './figures.ts';
 import type { CloseReason } from './output.ts';
 import { Session } from './session.ts';
@@ -76,12 +77,11 @@ export function decodeUser(userId: string, bytes: Uint8Array): User {
     session.sent = sent & 3;
     session.closedBy = CLOSE_REASONS[sent >> 2] ?? null;
     session.dirty = false;
-    for (let chunks = reader.varint(); chunks > 0; chunks--) {
-      session.ids.chunks.push(reader.varint());
-    }
-    if ((flags & INLINE) !== 0) readBody(reader, session);
+    const chunks = reader.varint();
+    if (chunks > 0) session.ids.chunks = Array.from({ length: chunks }, () => reader.varint());
+    if ((flags & INLINE) !== 0) readBody(reader, session, userId);
     else {
-      session.figures = null;
+      session.hasBody = false;
       session.stored = true;
     }
     user.sessions.push(session);
@@ -94,18 +94,18 @@ export function isInline(session: Session): boolean {
   return session.tiersPassed === 0;
 }
 
-/** Figures and newest ids of a closed session. */
+/** The body of a closed session. */
 export function encodeSession(writer: RecordWriter, session: Session): Uint8Array {
   writer.byte(VERSION);
   writeBody(writer, session);
   return writer.finish();
 }
 
-/** Gives a session, known by its header, its figures and newest ids back. */
-export function decodeSession(session: Session, bytes: Uint8Array): void {
+/** Gives a session, known by its header, its body back. */
+export function decodeSession(userId: string, session: Session, bytes: Uint8Array): void {
   const reader = new RecordReader(bytes);
   checkVersion(reader);
-  readBody(reader, session);
+  readBody(reader, session, userId);
 }
 
 export function encodeChunk(writer: RecordWriter, ids: readonly number[]): Uint8Array {
@@ -127,10 +127,81 @@ function checkVersion(reader: RecordReader): void {
 }
 
 function writeBody(writer: RecordWriter, session: Session): void {
-  const figures = session.figures!;
+  const { start, pending } = session;
+  const { tail } = session.ids;
+  // The last ids of the tail are those of the pending events, and are written with them.
+  const foldedIds = tail.length - pending.filter((event) => event.idHash >= 0).length;
+  writer.varint(foldedIds);
+  for (let index = 0; index < foldedIds; index++) writer.float(tail[index]!);
+  writer.varint(pending.length);
+  for (const event of pending) writeEvent(writer, event, start);
+  writeTime(writer, session.firstArrival);
+  writeTime(writer, session.lastArrival);
+  writer.varint(session.lateCount);
+  writer.varint(session.duplicateCount);
+  writer.varint(session.endOvertakenCount);
+  writer.byte(session.folded === null ? 0 : 1);
+  if (session.folded !== null) writeFigures(writer, session.folded, start);
+}
+
+function readBody(reader: RecordReader, session: Session, userId: string): void {
   const { start } = session;
-  writer.varint(session.ids.tail.length);
-  for (const id of session.ids.tail) writer.float(id);
+  session.hasBody = true;
+  const tail = Array.from({ length: reader.varint() }, () => reader.float());
+  for (let left = reader.varint(); left > 0; left--) {
+    const event = readEvent(reader, start, userId);
+    session.pending.push(event);
+    if (event.idHash >= 0) tail.push(event.idHash);
+  }
+  session.ids.tail = tail;
+  session.firstArrival = readTime(reader) ?? Number.POSITIVE_INFINITY;
+  session.lastArrival = readTime(reader) ?? Number.NEGATIVE_INFINITY;
+  session.lateCount = reader.varint();
+  session.duplicateCount = reader.varint();
+  session.endOvertakenCount = reader.varint();
+  session.folded = reader.byte() === 0 ? null : readFigures(reader, start);
+}
+
+const WITH_SOURCE = 1;
+const WITH_AMOUNT = 2;
+
+function writeEvent(writer: RecordWriter, event: Event, start: number): void {
+  const { referrer, utmSource, utmMedium, utmCampaign, amountMicros } = event;
+  const source =
+    referrer !== null || utmSource !== null || utmMedium !== null || utmCampaign !== null;
+  writer.byte((source ? WITH_SOURCE : 0) | (amountMicros !== null ? WITH_AMOUNT : 0));
+  writer.varint(event.timestamp - start);
+  writer.float(event.idHash);
+  writer.text(event.eventType);
+  writer.text(event.page);
+  writer.text(event.device);
+  if (source) for (const text of [referrer, utmSource, utmMedium, utmCampaign]) writer.text(text);
+  if (amountMicros === null) return;
+  writer.bigint(amountMicros);
+  writer.text(event.currency);
+}
+
+function readEvent(reader: RecordReader, start: number, userId: string): Event {
+  const flags = reader.byte();
+  const source = (flags & WITH_SOURCE) !== 0;
+  const amount = (flags & WITH_AMOUNT) !== 0;
+  return {
+    timestamp: start + reader.varint(),
+    idHash: reader.float(),
+    userId,
+    eventType: reader.text()!,
+    page: reader.text(),
+    device: reader.text(),
+    referrer: source ? reader.text() : null,
+    utmSource: source ? reader.text() : null,
+    utmMedium: source ? reader.text() : null,
+    utmCampaign: source ? reader.text() : null,
+    amountMicros: amount ? reader.bigint() : null,
+    currency: amount ? reader.text() : null,
+  };
+}
+
+function writeFigures(writer: RecordWriter, figures: Figures, start: number): void {
   writer.varint(figures.types.names.length);
   for (const [index, name] of figures.types.names.entries()) {
     const { count, firstTime } = figures.types.values[index]!;
@@ -165,18 +236,10 @@ function writeBody(writer: RecordWriter, session: Session): void {
     writer.text(entry.type);
     writer.text(entry.page);
   }
-  writeTime(writer, figures.firstArrival);
-  writeTime(writer, figures.lastArrival);
-  writer.varint(figures.lateCount);
-  writer.varint(figures.duplicateCount);
-  writer.varint(figures.endOvertakenCount);
 }
 
-function readBody(reader: RecordReader, session: Session): void {
+function readFigures(reader: RecordReader, start: number): Figures {
   const figures = new Figures();
-  const { start } = session;
-  session.figures = figures;
-  session.ids.tail = Array.from({ length: reader.varint() }, () => reader.float());
   for (let left = reader.varint(); left > 0; left--) {
     const type = figures.types.claim(reader.text()!)!;
     type.count = reader.varint();
@@ -208,11 +271,7 @@ function readBody(reader: RecordReader, session: Session): void {
     figures.trail.push({ time, idHash, type: reader.text()!, page: reader.text() });
   }
   figures.trailTruncated = (trail & 1) !== 0;
-  figures.firstArrival = readTime(reader) ?? Number.POSITIVE_INFINITY;
-  figures.lastArrival = readTime(reader) ?? Number.NEGATIVE_INFINITY;
-  figures.lateCount = reader.varint();
-  figures.duplicateCount = reader.varint();
-  figures.endOvertakenCount = reader.varint();
+  return figures;
 }
 
 function writeTime(writer: RecordWriter, time: number): void {

@@ -1,5 +1,6 @@
 /** One session in state: its bounds, its deadlines, and how it grows and merges. */
 import type { SessionDefinition } from './definition.ts';
+import type { Event } from './event.ts';
 import { EventIds } from './event-ids.ts';
 import { Figures } from './figures.ts';
 import type { CloseReason } from './output.ts';
@@ -9,9 +10,12 @@ export const SENT_NOTHING = 0;
 export const SENT_ACTIVE = 1;
 export const SENT_CLOSED = 2;
 
+/** Events that wait to be folded into the figures; one more, and they are. */
+export const MAX_PENDING = 24;
+
 /**
- * A run of one user's events. The fields here are its header, which is always in memory with its
- * user; figures and ids of a closed session may be left in the store (`null` here).
+ * A run of one user's events: a header, which is always in memory with its user, and a body
+ * (from `pending` on), which may be left in the store once the session is closed.
  */
 export class Session {
   /** Offset of the first event accepted into it: its identity within the partition. */
@@ -35,12 +39,24 @@ export class Session {
   closedBy: CloseReason | null = null;
   /** Offset that identifies the session before it, from which a cap or an end parts it; or -1. */
   previousOffset = -1;
-  ids: EventIds = new EventIds();
-  figures: Figures | null = new Figures();
   /** Whether the store holds a record of its own for it. */
   stored = false;
   /** Whether it changed since it was last written to the store. */
   dirty = true;
+
+  /** Whether the body is here. */
+  hasBody = true;
+  /** Events not yet in `folded`. Most sessions close while they still have all of theirs here. */
+  pending: Event[] = [];
+  /** The figures of the events before those; null while there are none. */
+  folded: Figures | null = null;
+  ids: EventIds = new EventIds();
+  /** How its events came: these alone depend on the order of arrival. Times are ±Infinity at first. */
+  firstArrival = Number.POSITIVE_INFINITY;
+  lastArrival = Number.NEGATIVE_INFINITY;
+  lateCount = 0;
+  duplicateCount = 0;
+  endOvertakenCount = 0;
 
   constructor(offset: number, time: number) {
     this.offset = offset;
@@ -50,7 +66,39 @@ export class Session {
 
   /** Whether all that an event needs is in memory. */
   get loaded(): boolean {
-    return this.figures !== null && this.ids.loaded;
+    return this.hasBody && this.ids.loaded;
+  }
+
+  /** The figures of all its events; what waited is folded in. */
+  figures(): Figures {
+    this.folded ??= new Figures();
+    for (const event of this.pending) this.folded.add(event);
+    this.pending = [];
+    return this.folded;
+  }
+
+  /** Takes an event in; `offset` is its place in the log. */
+  add(event: Event, offset: number, arrivalMs: number | null): void {
+    const time = event.timestamp;
+    if (time < this.start) this.start = time;
+    if (time > this.end) this.end = time;
+    this.eventCount++;
+    // The ids of pending events are the newest ones of the tail: the record relies on it.
+    if (this.pending.length === MAX_PENDING || this.ids.isFull) this.figures();
+    this.pending.push(event);
+    if (event.idHash >= 0) this.ids.add(event.idHash, offset);
+    if (arrivalMs !== null) {
+      if (arrivalMs < this.firstArrival) this.firstArrival = arrivalMs;
+      if (arrivalMs > this.lastArrival) this.lastArrival = arrivalMs;
+    }
+  }
+
+  /** Leaves the body to the store, which has all of it. */
+  unload(): void {
+    this.hasBody = false;
+    this.pending = [];
+    this.folded = null;
+    this.ids.unload();
   }
 }
 
@@ -120,6 +168,11 @@ export function absorb(survivor: Session, absorbed: Session): void {
   survivor.end = Math.max(survivor.end, absorbed.end);
   survivor.eventCount += absorbed.eventCount;
   survivor.revision = Math.max(survivor.revision, absorbed.revision);
-  survivor.figures!.merge(absorbed.figures!);
+  survivor.figures().merge(absorbed.figures());
   survivor.ids.absorb(absorbed.ids);
+  survivor.firstArrival = Math.min(survivor.firstArrival, absorbed.firstArrival);
+  survivor.lastArrival = Math.max(survivor.lastArrival, absorbed.lastArrival);
+  survivor.lateCount += absorbed.lateCount;
+  survivor.duplicateCount += absorbed.duplicateCount;
+  survivor.endOvertakenCount += absorbed.endOvertakenCount;
 }

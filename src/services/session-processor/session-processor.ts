@@ -146,20 +146,20 @@ export class SessionProcessor implements SessionQuery {
     const [record] = await store.getMany(partition, [userKey(userId)]);
     if (!record) return [];
     const { sessions } = decodeUser(userId, record);
-    const closed = sessions.filter((session) => session.figures === null);
+    const closed = sessions.filter((session) => !session.hasBody);
     const bodies = await store.getMany(
       partition,
       closed.map((session) => sessionKey(userId, session.offset)),
     );
     for (const [index, session] of closed.entries()) {
       const body = bodies[index];
-      if (body) decodeSession(session, body);
+      if (body) decodeSession(userId, session, body);
     }
     const identity = { logId: input.logId, partition };
     return (
       sessions
         // One that a commit settled between the two reads is no longer among the unsettled.
-        .filter((session) => session.figures !== null)
+        .filter((session) => session.hasBody)
         .sort((one, other) => other.end - one.end)
         .map((session) => {
           const open = session.tiersPassed === 0;
