@@ -221,12 +221,6 @@ export class Partition {
     user.evicted = true;
   }
 
-  /** Without a store a user without sessions is nothing that anybody could ask for. */
-  #dropEmpty(user: User): void {
-    if (this.#stored || user.sessions.length > 0 || this.users.get(user.id) !== user) return;
-    this.users.delete(user.id);
-  }
-
   /** Finds the sessions that an event at `time` touches, by start. */
   #touch(user: User, time: number): void {
     const { gapMs } = this.definition;
