@@ -1,8 +1,12 @@
 /** The live sessions of this process: a map by user, ordered by time of publication. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SessionRecord } from '../core/output.ts';
 import type { Clock } from '../ops/clock.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Live, LiveAnswer, LiveChange, LiveFilter, LivePage, LiveUpdate } from './live.ts';
+
+/** Sessions decoded in one go: some milliseconds. */
+const CHUNK = 250;
 
 export interface ProcessLiveOptions {
   readonly clock: Clock;
@@ -98,8 +102,8 @@ class ProcessLive implements Live {
   }
 
   async session(sessionId: string): Promise<LiveAnswer | null> {
+    await this.#readAll();
     this.#expire();
-    this.#readAll();
     const entry = this.#sessions.get(sessionId);
     return entry === undefined ? null : this.#answer(entry);
   }
@@ -110,8 +114,8 @@ class ProcessLive implements Live {
    */
   async list(filter: LiveFilter, limit: number, cursor: string | null): Promise<LivePage> {
     const after = cursor === null ? null : decodeCursor(cursor);
+    await this.#readAll();
     this.#expire();
-    this.#readAll();
     const nowMs = this.#options.clock.nowMs();
     // The first `limit` and one more, in order, found by one pass without sorting everything.
     // It begins with the newest, which are likely to end latest, so that few have to move.
@@ -184,9 +188,24 @@ class ProcessLive implements Live {
     }
   }
 
-  /** Summarises what was published since somebody last asked for a list or a session id. */
-  #readAll(): void {
+  /**
+   * Summarises what was published since somebody last asked for a list or a session id, without
+   * keeping others waiting: what is published meanwhile comes last, when it is little.
+   */
+  async #readAll(): Promise<void> {
+    for (let pass = 0; pass < 4 && this.#unread.size > CHUNK; pass++) {
+      for (let left = this.#unread.size; left > 0; left -= CHUNK) {
+        this.#read(CHUNK);
+        await nextTurn();
+      }
+    }
+    this.#read(this.#unread.size);
+  }
+
+  #read(count: number): void {
+    let left = count;
     for (const entry of this.#unread) {
+      if (left-- === 0) return;
       const record = this.#decode(entry)!;
       entry.summary = {
         sessionId: record.sessionId,
@@ -197,8 +216,8 @@ class ProcessLive implements Live {
         device: record.device,
       };
       this.#sessions.set(record.sessionId, entry);
+      this.#unread.delete(entry);
     }
-    this.#unread.clear();
   }
 
   #add(entry: Entry): void {
