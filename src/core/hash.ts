@@ -56,10 +56,13 @@ export function sessionIdOf(logId: string, partition: number, offset: number): s
     hash = mix(hash ^ partition);
     hash = mix(hash ^ (offset >>> 0));
     hash = mix(hash ^ Math.floor(offset / 4294967296) ^ lane);
-    id += (hash >>> 0).toString(16).padStart(8, '0');
+    id += HEX[hash >>> 24]! + HEX[(hash >>> 16) & 0xff]!;
+    id += HEX[(hash >>> 8) & 0xff]! + HEX[hash & 0xff]!;
   }
   return id;
 }
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** UTF-8 bytes of a text; lone surrogates become U+FFFD, as everywhere else. */
 export function utf8(text: string): Uint8Array {

@@ -1,5 +1,7 @@
 /** Output of a shard on its way to where the shards' outputs are merged. */
 
+import { JsonBytes } from './json-bytes.ts';
+
 /** Lines in order of their users; `users[n]` has those from `ends[n - 1]` up to `ends[n]`. */
 export interface OutputChunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -7,34 +9,32 @@ export interface OutputChunk {
   readonly ends: readonly number[];
 }
 
-/** Far more than the longest line. */
-const CHUNK_BYTES = 1 << 20;
+/** A chunk is given on when it holds this much; then there is still room for the longest line. */
+const FULL_BYTES = 1 << 20;
+const LONGEST_LINE_BYTES = 1 << 18;
 
 export class ChunkWriter {
-  #bytes = Buffer.alloc(CHUNK_BYTES);
-  #length = 0;
+  /** Takes the lines. */
+  readonly json = new JsonBytes(FULL_BYTES + LONGEST_LINE_BYTES);
   #users: string[] = [];
   #ends: number[] = [];
 
-  hasRoom(line: string): boolean {
-    return this.#length + 3 * line.length <= this.#bytes.length;
+  get isFull(): boolean {
+    return this.json.length >= FULL_BYTES;
   }
 
-  add(user: string, line: string): void {
-    this.#length += this.#bytes.write(line, this.#length);
+  /** What was written since the last time is the user's. */
+  endLine(user: string): void {
     if (this.#users.at(-1) !== user) {
       this.#users.push(user);
       this.#ends.push(0);
     }
-    this.#ends[this.#ends.length - 1] = this.#length;
+    this.#ends[this.#ends.length - 1] = this.json.length;
   }
 
   /** What was written since the last time. */
   take(): OutputChunk {
-    const bytes = this.#bytes.subarray(0, this.#length);
-    const chunk = { bytes, users: this.#users, ends: this.#ends };
-    this.#bytes = Buffer.alloc(CHUNK_BYTES);
-    this.#length = 0;
+    const chunk = { bytes: this.json.take(), users: this.#users, ends: this.#ends };
     this.#users = [];
     this.#ends = [];
     return chunk;

@@ -1,11 +1,11 @@
 /** Sessions of events in order of their times, user by user, through the core. */
 import type { SessionDefinition } from '../core/definition.ts';
-import { describe, type Identity } from '../core/describe.ts';
-import type { SessionRecord } from '../core/output.ts';
+import type { Identity } from '../core/describe.ts';
 import { Partition } from '../core/partition.ts';
 import { type Session, tiersPassedAt } from '../core/session.ts';
 import { NO_ID } from './decoder.ts';
 import type { EventCursor } from './event-cursor.ts';
+import type { Described } from './session-json.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** Later than anything: nothing closes, so nothing is late. */
@@ -23,7 +23,7 @@ export function* sessionsInOrder(
   vocabulary: Vocabulary,
   definition: SessionDefinition,
   clockMs: number,
-): Generator<SessionRecord> {
+): Generator<Described> {
   const open = { ...definition, tiersMs: [NEVER_MS] };
   while (cursor.nextUser()) {
     const userId = cursor.user;
@@ -40,24 +40,24 @@ export function* sessionsInOrder(
       partition.apply(vocabulary.event(userId, time, idHash, cursor.texts), offset, null);
       sessions = partition.users.get(userId)!.sessions;
       while (sessions.length > 1 && sessions[0]!.end + definition.gapMs < time) {
-        yield finalRecord(identity, definition, userId, sessions.shift()!, clockMs);
+        yield settled(identity, definition, userId, sessions.shift()!, clockMs);
       }
     }
     for (const session of sessions) {
-      yield finalRecord(identity, definition, userId, session, clockMs);
+      yield settled(identity, definition, userId, session, clockMs);
     }
   }
 }
 
-function finalRecord(
+function settled(
   identity: Identity,
   definition: SessionDefinition,
   userId: string,
   session: Session,
   clockMs: number,
-): SessionRecord {
+): Described {
   const closed = tiersPassedAt(session.end, session.ended, clockMs, definition) > 0;
   session.revision = closed ? 1 : 0;
   const state = closed ? 'closed' : 'active';
-  return describe(identity, definition, userId, session, state, closed ? 0 : null);
+  return [identity, definition, userId, session, state, closed ? 0 : null];
 }

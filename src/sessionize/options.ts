@@ -3,7 +3,6 @@ import { realpathSync } from 'node:fs';
 import type { SessionDefinition } from '../core/definition.ts';
 import { LullError } from '../errors.ts';
 import type { NamedColumns } from './columns.ts';
-import type { OutputFormat } from './encode.ts';
 import type { Format } from './input.ts';
 import { zoneToUtc } from './time-zone.ts';
 
@@ -33,6 +32,7 @@ export interface SessionizeOptions {
   readonly threads: number | null;
 }
 
+export type OutputFormat = 'ndjson' | 'csv';
 export type Order = 'event' | 'arrival';
 
 export const DEFAULT_OPTIONS = {

@@ -40,7 +40,10 @@ export class Rejects {
     for (const { line, reason, message } of rejects) {
       this.count++;
       let entry = this.#byReason.get(reason);
-      if (entry === undefined) this.#byReason.set(reason, (entry = { count: 0, first: [] }));
+      if (entry === undefined) {
+        entry = { count: 0, first: [] };
+        this.#byReason.set(reason, entry);
+      }
       entry.count++;
       if (entry.first.length < SHOWN) entry.first.push(`${file}:${line}: ${message}`);
     }

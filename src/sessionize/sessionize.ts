@@ -5,11 +5,16 @@ import type { Clock } from '../ops/clock.ts';
 import { counted, Report, sized } from '../ops/report.ts';
 import { inArrivalOrder } from './arrival-order.ts';
 import type { Block } from './blocks.ts';
-import { CSV_HEADER, type OutputFormat } from './encode.ts';
 import type { InputPlan } from './input.ts';
 import { type BlockTaker, readInputs, totalBytes } from './inputs.ts';
-import { checkOptions, outputFormatOf, type SessionizeOptions } from './options.ts';
+import {
+  checkOptions,
+  type OutputFormat,
+  outputFormatOf,
+  type SessionizeOptions,
+} from './options.ts';
 import { Rejects } from './rejects.ts';
+import { CSV_HEADER } from './session-csv.ts';
 import type { ShardSummary } from './shard.ts';
 import { InlineShard, type Shards, ThreadedShards } from './shards.ts';
 import { Gatherer, Sink } from './sink.ts';

@@ -1,17 +1,20 @@
 /** One shard of the users: reads every row, keeps the events of its own users, and joins them. */
 import { tmpdir } from 'node:os';
 import type { SessionDefinition } from '../core/definition.ts';
+import { describe } from '../core/describe.ts';
 import { ChunkWriter, type OutputChunk } from './chunk.ts';
 import { Decoder, type LeftOut } from './decoder.ts';
-import { type OutputFormat, sessionLine } from './encode.ts';
 import type { EventCursor } from './event-cursor.ts';
 import { sessionsInOrder } from './event-order.ts';
 import { EventStore } from './event-store.ts';
 import { type InputPlan, readerOf } from './input.ts';
 import { hashBytes } from './interner.ts';
+import type { OutputFormat } from './options.ts';
 import { type Reject, rejectOf } from './rejects.ts';
 import { type RejectReason, Row, type RowReader, type RowTaker, USER } from './row.ts';
 import { MergeCursor, Run, writeRun } from './runs.ts';
+import { csvRow } from './session-csv.ts';
+import { writeSession } from './session-json.ts';
 import { zoneToUtc } from './time-zone.ts';
 import { Vocabulary } from './vocabulary.ts';
 
@@ -104,11 +107,11 @@ export class Shard implements RowTaker {
   *sessions(clockMs: number): Generator<OutputChunk> {
     const { definition, format } = this.#options;
     const writer = new ChunkWriter();
-    const records = sessionsInOrder(this.#cursor(), this.#vocabulary, definition, clockMs);
-    for (const record of records) {
-      const line = sessionLine(record, format);
-      if (!writer.hasRoom(line)) yield writer.take();
-      writer.add(record.userId, line);
+    for (const session of sessionsInOrder(this.#cursor(), this.#vocabulary, definition, clockMs)) {
+      if (writer.isFull) yield writer.take();
+      if (format === 'csv') writer.json.append(csvRow(describe(...session)));
+      else writeSession(writer.json, session);
+      writer.endLine(session[2]);
       this.#sessions++;
     }
     yield writer.take();

@@ -1,7 +1,5 @@
-/** Records as lines of NDJSON or rows of CSV. */
+/** Sessions as rows of CSV. */
 import type { SessionRecord } from '../core/output.ts';
-
-export type OutputFormat = 'ndjson' | 'csv';
 
 /** The columns of CSV: the names of the JSON, in its order; maps and lists are JSON text. */
 export const SESSION_COLUMNS = [
@@ -47,8 +45,8 @@ export const SESSION_COLUMNS = [
 
 export const CSV_HEADER = `${SESSION_COLUMNS.join(',')}\n`;
 
-export function sessionLine(record: SessionRecord, format: OutputFormat): string {
-  if (format === 'ndjson') return `${JSON.stringify(record)}\n`;
+/** A row with its line feed. */
+export function csvRow(record: SessionRecord): string {
   return `${SESSION_COLUMNS.map((column) => csvField(record[column])).join(',')}\n`;
 }
 
