@@ -35,7 +35,8 @@ suite('the installed package', () => {
     assert.match(run('node_modules/.bin/lull', 'config'), /^--gap +30m +default$/m);
   });
 
-  test('starts the whole system, which takes an event and stops in order', async () => {
+  const bound = { timeout: 120_000 };
+  test('starts the whole system, which takes an event and stops', bound, async ({ signal }) => {
     const flags = ['start', '--port', '0', '--no-simulate', '--data', join(folder, 'data')];
     const lull = spawn(join(folder, 'node_modules/.bin/lull'), flags, { cwd: folder });
     const ended = once(lull, 'exit');
@@ -44,7 +45,7 @@ suite('the installed package', () => {
       errors += text;
     });
     try {
-      const url = await serving(lull.stdout);
+      const url = await serving(lull.stdout, signal);
       assert.equal((await fetch(`${url}/ready`)).status, 200);
       const event = { userId: 'ada', eventType: 'PAGE_VIEW', timestamp: Date.now() };
       const sent = await fetch(`${url}/api/events`, {
@@ -104,13 +105,13 @@ suite('the installed package', () => {
 });
 
 /** The address, once the screen has told it and the system is ready. */
-async function serving(output: Readable): Promise<string> {
+async function serving(output: Readable, signal: AbortSignal): Promise<string> {
   let text = '';
   for await (const chunk of output.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
     text += chunk;
     const [, url] = /^Lull is running: (\S+)$/m.exec(text) ?? [];
     if (url === undefined) continue;
-    while ((await fetch(`${url}/ready`)).status !== 200) await sleep(100);
+    while ((await fetch(`${url}/ready`, { signal })).status !== 200) await sleep(100);
     return url;
   }
   throw new Error(`it ended before it served: ${text}`);
