@@ -241,6 +241,17 @@ export function topicContract(name: string, make: () => Promise<TopicUnderTest>)
       );
     });
 
+    it('takes more calls at once than it writes at once', async () => {
+      const from = topic.endOffset(1);
+      const values = Array.from({ length: 10 }, (_, n) => Buffer.alloc(1 << 20, n));
+      await Promise.all(values.map((value) => topic.append([record(1, 'k', value)])));
+      const records = await readAll(topic, 1, from);
+      assert.deepEqual(
+        records.map(({ value }) => [value.length, value[0], value.at(-1)]),
+        values.map((value) => [value.length, value[0], value[0]]),
+      );
+    });
+
     it('refuses a partition that it does not have', async () => {
       const beyond = [record(0, 'k', 'v'), record(topic.partitionCount, 'k', 'v')];
       const ends = [topic.endOffset(0), topic.endOffset(1)];
@@ -270,7 +281,9 @@ export function topicContract(name: string, make: () => Promise<TopicUnderTest>)
 
     it('finishes appends under way before it closes, then refuses', async () => {
       const from = topic.endOffset(1);
-      const appends = Array.from({ length: 50 }, (_, n) => topic.append(numbered(1, 10, `${n}-`)));
+      const appends = Array.from({ length: 50 }, (_, n) =>
+        topic.append([...numbered(1, 9, `${n}-`), record(1, 'large', Buffer.alloc(200_000))]),
+      );
       const closing = topic.close();
       await assert.rejects(topic.append(numbered(1, 1)), { code: 'log_closed' });
       await assert.rejects(topic.read(1, 0, 10), { code: 'log_closed' });

@@ -332,8 +332,6 @@ class JournalLog implements SegmentLog {
     const isFull = last !== undefined && last.lengthBytes + bytes > this.#segmentBytes;
     if (this.#writer !== null && isFull && this.#holdsAny(last)) await this.#seal(this.#writer);
     if (this.sizeBytes() + bytes > this.#maxBytes) {
-      // The last segment stays, as it knows the offsets; what is released in it needs another.
-      if (last !== undefined && this.#isReleased(last)) await this.#roll();
       await this.#deleteReleased();
       if (this.sizeBytes() + bytes > this.#maxBytes) {
         const size = `${this.sizeBytes()} of ${this.#maxBytes} bytes`;
@@ -362,6 +360,7 @@ class JournalLog implements SegmentLog {
     this.#writer = null;
   }
 
+  /** All but the last, which knows the offsets: without it they would begin again. */
   async #deleteReleased(): Promise<void> {
     const { files, directory, cache } = this.#place;
     while (this.#segments.length > 1 && this.#isReleased(this.#segments[0]!)) {

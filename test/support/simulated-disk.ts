@@ -119,8 +119,10 @@ export class SimulatedDisk {
 
   cutPower(): void {
     this.#process++;
-    const kept = Math.floor(this.#random() * (this.#unsyncedEntries.length + 1));
-    for (const { apply } of this.#unsyncedEntries.slice(0, kept)) apply(this.#syncedEntries);
+    const kept = this.#random();
+    for (const { apply } of this.#unsyncedEntries) {
+      if (this.#random() < kept) apply(this.#syncedEntries);
+    }
     this.#unsyncedEntries = [];
     this.#entries = new Map(this.#syncedEntries);
     for (const file of this.#entries.values()) file.losePower(this.#random);
