@@ -43,6 +43,7 @@ export interface Freeze {
 }
 
 const MINUTE_MS = 60_000;
+const FOREVER = Number.POSITIVE_INFINITY;
 
 /** Moves a partition's users between memory and bytes; does no I/O itself. */
 export class Loader {
@@ -132,13 +133,14 @@ export class Loader {
    * after a sweep that left nothing due: a user goes only if the deadline index will name it again.
    */
   evict(keep: number, sendingClock: number): void {
-    const { users, clock } = this.#partition;
+    const { users, clock, definition } = this.#partition;
     let looks = 2 * (users.size - keep);
     for (const user of users.values()) {
       if (looks-- <= 0 || users.size <= keep) return;
       const clean = user.loaded && !user.dirty && user.frozenIn <= this.#committed;
-      // By the sending clock all is done for it: what remains waits for the event clock.
-      const reached = user.nextDue < sendingClock ? clock : sendingClock;
+      // Where all is sent, what remains waits for the event clock, which names it then.
+      const isSent = user.nextDue < sendingClock && user.computeSend(definition) === FOREVER;
+      const reached = isSent ? clock : sendingClock;
       const named =
         user.storedMinute === null
           ? user.sessions.length === 0

@@ -69,8 +69,10 @@ export class Partition {
   /** Users changed since the last freeze. */
   readonly #dirty: User[] = [];
   readonly #calendar: Deadlines<User>;
-  /** Due by the sending clock, but all that remains to do waits for the event clock. */
-  #parked: User[] = [];
+  /** Have something to forget by the sending clock, for which they wait for the event clock. */
+  readonly #parked = new Set<User>();
+  /** When the first of them need wait no longer. */
+  #unparkAt = Number.POSITIVE_INFINITY;
   // Of the event at hand; kept to be used again, since an array an event is dear.
   readonly #touched: Session[] = [];
   readonly #joined: Session[] = [];
@@ -127,6 +129,7 @@ export class Partition {
     session.add(event, offset, arrivalMs);
     if (tiersPassed > 0) session.lateCount++;
     session.tiersPassed = tiersPassed;
+    session.openedLate = tiersPassed > 0 && (joined.length === 0 || session.openedLate);
     session.changed = true;
     session.dirty = true;
     for (const other of this.#apart) this.#keepApart(user, session, other);
@@ -142,11 +145,7 @@ export class Partition {
    * most `limit` users; returns how many it looked at, so that less than `limit` means all.
    */
   sweep(sendingClock: number, limit: number): number {
-    if (this.#parked.length > 0 && this.#parked[0]!.nextDue < this.clock) {
-      const parked = this.#parked;
-      this.#parked = [];
-      for (const user of parked) if (!user.evicted) this.#calendar.schedule(user, user.nextDue);
-    }
+    if (this.#unparkAt < this.clock) this.#unpark();
     let looked = 0;
     while (looked < limit) {
       const user = this.#calendar.pop(sendingClock);
@@ -155,13 +154,25 @@ export class Partition {
       looked++;
       this.#sendDue(user, sendingClock);
       this.#dropEmpty(user);
-      if (user.nextDue >= sendingClock) this.#calendar.schedule(user, user.nextDue);
-      else if (this.#parked.length > 0 && user.nextDue < this.#parked[0]!.nextDue) {
-        this.#parked.push(this.#parked[0]!);
-        this.#parked[0] = user;
-      } else this.#parked.push(user);
+      if (user.nextDue < sendingClock) this.#park(user);
+      else this.#calendar.schedule(user, user.nextDue);
     }
     return looked;
+  }
+
+  /** What is settled by the sending clock alone may not be forgotten; the rest is still sent. */
+  #park(user: User): void {
+    this.#parked.add(user);
+    if (user.nextDue < this.#unparkAt) this.#unparkAt = user.nextDue;
+    this.#calendar.schedule(user, user.computeSend(this.definition));
+  }
+
+  #unpark(): void {
+    for (const user of this.#parked) {
+      if (!user.evicted) this.#calendar.schedule(user, user.nextDue);
+    }
+    this.#parked.clear();
+    this.#unparkAt = Number.POSITIVE_INFINITY;
   }
 
   /** The sessions sent since the last call, in order. */
@@ -225,7 +236,7 @@ export class Partition {
   #touch(user: User, time: number): void {
     const { gapMs } = this.definition;
     const touched = this.#touched;
-    touched.length = 0;
+    empty(touched);
     for (const session of user.sessions) {
       if (!touches(session, time, gapMs)) continue;
       if (!session.loaded) throw new Error(`session touched before it was loaded: ${user.id}`);
@@ -238,8 +249,8 @@ export class Partition {
   #join(time: number): void {
     const { maxDurationMs } = this.definition;
     const joined = this.#joined;
-    joined.length = 0;
-    this.#apart.length = 0;
+    empty(joined);
+    empty(this.#apart);
     let start = time;
     let end = time;
     let count = 1;
@@ -350,7 +361,7 @@ export class Partition {
       session.sent = SENT_ACTIVE;
       // It is still to be sent when it closes again.
       session.changed = true;
-    } else if (session.sent !== SENT_CLOSED || mergedSent) {
+    } else if (session.sent !== SENT_CLOSED || mergedSent || session.openedLate) {
       this.#sendClosed(user, session, tiersPassed - 1);
     }
   }
@@ -436,6 +447,11 @@ export class Partition {
     if (due < user.nextDue) user.nextDue = due;
     this.#calendar.schedule(user, user.nextDue);
   }
+}
+
+/** Empties an array that is filled again at once; `length = 0` would give up its memory. */
+function empty(array: unknown[]): void {
+  while (array.length > 0) array.pop();
 }
 
 /** A touched session that a cap keeps out. */

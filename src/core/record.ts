@@ -23,6 +23,7 @@ const CUT_BEFORE = 2;
 const CUT_AFTER = 4;
 const CHANGED = 8;
 const INLINE = 16;
+const OPENED_LATE = 32;
 
 /** The headers of all of a user's sessions; those that are live are in it whole. */
 export function encodeUser(writer: RecordWriter, user: User): Uint8Array {
@@ -36,7 +37,8 @@ export function encodeUser(writer: RecordWriter, user: User): Uint8Array {
         (session.cutBefore ? CUT_BEFORE : 0) |
         (session.cutAfter ? CUT_AFTER : 0) |
         (session.changed ? CHANGED : 0) |
-        (inline ? INLINE : 0),
+        (inline ? INLINE : 0) |
+        (session.openedLate ? OPENED_LATE : 0),
     );
     writer.byte(session.sent | (CLOSE_REASONS.indexOf(session.closedBy) << 2));
     writer.varint(session.offset);
@@ -74,6 +76,7 @@ export function decodeUser(userId: string, bytes: Uint8Array): User {
     session.cutBefore = (flags & CUT_BEFORE) !== 0;
     session.cutAfter = (flags & CUT_AFTER) !== 0;
     session.changed = (flags & CHANGED) !== 0;
+    session.openedLate = (flags & OPENED_LATE) !== 0;
     session.sent = sent & 3;
     session.closedBy = CLOSE_REASONS[sent >> 2] ?? null;
     session.dirty = false;

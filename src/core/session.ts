@@ -30,6 +30,11 @@ export class Session {
   changed = true;
   /** Tiers whose deadline had passed when it last changed or was last looked at for sending. */
   tiersPassed = 0;
+  /**
+   * Opened by a late event, so it never was live: late data comes in pieces, and each piece is
+   * sent with its commit, since the deadlines to wait for are hours apart.
+   */
+  openedLate = false;
   /** An explicit end came: nothing later joins, and the gap after it is 0. */
   ended = false;
   /** A cap keeps it apart from an earlier session; from a later one. They are never merged. */

@@ -44,7 +44,14 @@ export class User implements Due {
     return newest;
   }
 
-  /** When the next of its sessions is due, exactly. */
+  /** When the next of its sessions is due to be sent. */
+  computeSend(definition: SessionDefinition): number {
+    let due = Number.POSITIVE_INFINITY;
+    for (const session of this.sessions) due = Math.min(due, sendDeadline(session, definition));
+    return due;
+  }
+
+  /** When the next of its sessions is due to be sent or forgotten, exactly. */
   computeDue(definition: SessionDefinition): number {
     let due = Number.POSITIVE_INFINITY;
     for (const session of this.sessions) {

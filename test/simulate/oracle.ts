@@ -16,6 +16,8 @@ export interface Held {
   readonly end: number;
   ended: boolean;
   closedBy: CloseReason | null;
+  /** Opened by a late event and not live since: each late event is sent at once. */
+  openedLate: boolean;
   cutBefore: boolean;
   cutAfter: boolean;
   previousSessionId: string | null;
@@ -24,6 +26,8 @@ export interface Held {
   endOvertakenCount: number;
   revision: number;
   sentAs: 'never' | 'active' | 'closed';
+  /** Opened by a late event, and never live since. */
+  openedLate: boolean;
   /** Changed since it was last sent. */
   changed: boolean;
   /** How many tiers it had passed, by the event clock, when it last changed. */
@@ -117,7 +121,9 @@ export class Oracle {
     }
     this.accepted.push(placed);
     if (passed > 0) merged.lateCount++;
+    else merged.openedLate = false;
     this.change(merged);
+    if (passed === 0) merged.openedLate = false;
     this.reachable = this.reachable.filter((session) => !joined.includes(session));
     this.reachable.push(merged);
     for (const session of this.reachable) {
@@ -179,6 +185,7 @@ export class Oracle {
       end,
       ended: endedNow || (keepsEnd && last.ended),
       closedBy: endedNow ? 'explicit' : (last?.closedBy ?? null),
+      openedLate: survivor?.openedLate ?? true,
       cutBefore: first?.cutBefore ?? false,
       cutAfter: endedNow || (last?.cutAfter ?? false),
       previousSessionId: first?.previousSessionId ?? null,
@@ -188,6 +195,7 @@ export class Oracle {
         sum((session) => session.endOvertakenCount) + endsOvertaken + (endsIt && !endedNow ? 1 : 0),
       revision: Math.max(0, ...joined.map((session) => session.revision)),
       sentAs: survivor?.sentAs ?? 'never',
+      openedLate: survivor?.openedLate ?? true,
       changed: false,
       passedAtChange: 0,
     };
@@ -229,7 +237,9 @@ export class Oracle {
     }
     const seen = joined.some((session) => session.sentAs !== 'never');
     const revived = passed === 0 && merged.sentAs === 'closed';
-    if (seen && (joined.length > 1 || revived)) this.send(merged, passed === 0 ? null : passed - 1);
+    if ((seen && (joined.length > 1 || revived)) || merged.openedLate) {
+      this.send(merged, passed === 0 ? null : passed - 1);
+    }
   }
 
   /** tier: the one that it has passed; null while it is live. */

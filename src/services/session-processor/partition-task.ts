@@ -3,7 +3,7 @@
 import type { SessionDefinition } from '../../core/definition.ts';
 import type { Event } from '../../core/event.ts';
 import { type Freeze, Loader, type Want } from '../../core/loader.ts';
-import type { Fate } from '../../core/output.ts';
+import type { Fate, SentRecord } from '../../core/output.ts';
 import { Partition } from '../../core/partition.ts';
 import { LullError } from '../../errors.ts';
 import type { LogRecord, TopicReader } from '../../log/log.ts';
@@ -135,7 +135,7 @@ export class PartitionTask {
   freeze(): TaskCommit {
     const { partition } = this.#options;
     const freeze = this.#loader.freeze(this.sendingClock());
-    const sent = freeze.sent.map((record) => ({
+    const sent = newestOf(freeze.sent).map((record) => ({
       topic: 'sessions',
       key: record.userId,
       value: Buffer.from(JSON.stringify(record)),
@@ -278,6 +278,14 @@ export class PartitionTask {
     );
     return due.length < SWEEP_USERS ? startOf(untilMinute + 1) : due[due.length - 1]!;
   }
+}
+
+/** Of a session sent several times only what was sent last: it is the truth of this commit. */
+function newestOf(sent: readonly SentRecord[]): readonly SentRecord[] {
+  const newest = new Map<string, SentRecord>();
+  for (const record of sent) newest.set(record.sessionId, record);
+  if (newest.size === sent.length) return sent;
+  return sent.filter((record) => newest.get(record.sessionId) === record);
 }
 
 /** The place before the first entry of a minute: no user id is empty. */
