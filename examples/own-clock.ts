@@ -13,17 +13,17 @@ function view(minute: number) {
 }
 
 view(0);
-view(50);
-view(20);
+view(34);
+view(17);
 assert.equal(stream.active().length, 1, 'the event between joins the two sessions');
 
-// 30 minutes of gap and 5 of grace after the last event: closed just past minute 85, not at it.
-assert.equal(stream.advance(start + 85 * MINUTE_MS).length, 0);
-const [session] = stream.advance(start + 85 * MINUTE_MS + 1);
+// 30 minutes of gap and 5 of grace after the last event: closed just past minute 69, not at it.
+assert.equal(stream.advance(start + 69 * MINUTE_MS).length, 0);
+const [session] = stream.advance(start + 69 * MINUTE_MS + 1);
 if (session?.state === 'closed') console.log(`closed: ${session.eventCount} events`);
 
 // Prints:
 // event at minute 0: opened
-// event at minute 50: opened
-// event at minute 20: bridged
+// event at minute 34: opened
+// event at minute 17: bridged
 // closed: 3 events
