@@ -1,5 +1,5 @@
 /** The page at `/docs`: the OpenAPI description as people read it. */
-import { curlLine, escapeHtml, htmlPage } from './html.ts';
+import { curlLine, EVENT_JSON, escapeHtml, htmlPage } from './html.ts';
 
 /** The parts of an OpenAPI document that the page shows. */
 interface Described {
@@ -136,7 +136,6 @@ function exampleValue(parameter: Parameter | undefined): unknown {
 }
 
 const BODIES: Readonly<Record<string, string>> = {
-  'post /api/events':
-    '{"userId":"user-9","eventType":"PAGE_VIEW","timestamp":"2026-11-23T10:00:00.000Z","page":"/"}',
+  'post /api/events': EVENT_JSON,
   'put /api/rate': '{"rate":20}',
 };

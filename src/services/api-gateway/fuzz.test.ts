@@ -123,9 +123,9 @@ test('any method, path, query, headers and body are answered in form', async () 
         assert.ok(typeof value === 'string' && value !== '');
       assert.doesNotMatch(text, /\.ts:|node_modules|at \w+ \(/);
     }),
-    { numRuns: 1500 },
+    { numRuns: 600 },
   );
-  assert.ok(answered >= 1500);
+  assert.ok(answered >= 600);
   assert.deepEqual(gateway.logged, []);
   const health = await fetch(`${gateway.url}/api/sessions/active/user-1`);
   assert.equal(health.status, 200);

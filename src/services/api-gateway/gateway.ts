@@ -18,6 +18,7 @@ import { streamRoutes } from './stream-routes.ts';
 
 /** Of bodies other than events. */
 const BODY_BYTES = 64 * 1024;
+const MAX_CONNECTIONS = 10_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** For a request to arrive whole; answers are not bounded by it. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -76,6 +77,7 @@ export async function startApiGateway(options: GatewayOptions): Promise<Gateway>
     pageRoutes(typed, options);
   });
 
+  app.server.maxConnections = MAX_CONNECTIONS;
   const url = await listen(app, options);
   return { url, close: () => close(app) };
 }

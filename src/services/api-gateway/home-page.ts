@@ -1,6 +1,6 @@
 /** The page at `/`: what the system holds now, where to look, three requests to try. */
 import type { SessionStats } from '../../history/history.ts';
-import { curlLine, escapeHtml, htmlPage } from './html.ts';
+import { curlLine, EVENT_JSON, escapeHtml, htmlPage } from './html.ts';
 
 export interface HomeFigures {
   readonly activeSessions: number;
@@ -25,7 +25,7 @@ ${figure('average length', lengthText(day.averageDuration))}
 ${figure('converted', `${(day.conversionRate * 100).toFixed(1)} %`)}
 </dl>
 <h2>Try</h2>
-${tries(url, needsToken)}
+${tries(url, needsToken, activeSessions + day.totalSessions === 0)}
 <h2>Look</h2>
 <ul class="links">
 ${LINKS.map(([path, text]) => `<li><a href="${path}"><code>${path}</code></a> ${text}</li>`).join('\n')}
@@ -43,15 +43,26 @@ const LINKS: readonly (readonly [path: string, text: string])[] = [
   ['/metrics', 'for Prometheus'],
 ];
 
-function tries(url: string, needsToken: boolean): string {
-  const requests = [
-    ['What is this shopper doing right now?', '/api/sessions/active/user-1'],
-    ['What did they do before?', '/api/sessions/history/user-1?limit=3'],
-    ['How did the last day go?', '/api/analytics/stats?hours=24'],
-  ] as const;
-  return requests
-    .map(([question, path]) => {
-      const line = curlLine(`${url}${path}`, { needsToken });
+type Try = readonly [question: string, path: string, json?: string];
+
+const TRIES: readonly Try[] = [
+  ['What is this shopper doing right now?', '/api/sessions/active/user-1'],
+  ['What did they do before?', '/api/sessions/history/user-1?limit=3'],
+  ['How did the last day go?', '/api/analytics/stats?hours=24'],
+];
+
+/** For a system that has seen nothing yet. */
+const FIRST_TRIES: readonly Try[] = [
+  ['Send an event', '/api/events', EVENT_JSON],
+  ['See the session that it opened', '/api/sessions/active/me'],
+  ['Watch sessions change', '/api/stream/sessions'],
+];
+
+function tries(url: string, needsToken: boolean, isEmpty: boolean): string {
+  return (isEmpty ? FIRST_TRIES : TRIES)
+    .map(([question, path, json]) => {
+      const options = json === undefined ? { needsToken } : { needsToken, json };
+      const line = curlLine(`${url}${path}`, { ...options, streams: path.includes('/stream/') });
       return `<p>${question}</p>\n<pre><code>${escapeHtml(line)}</code></pre>`;
     })
     .join('\n');

@@ -32,22 +32,22 @@ ${body}
 `;
 }
 
+/** Stands for the present in a line's JSON; the shell puts it in. */
+const NOW = '$NOW';
+
+/** An event to send, dated now. */
+export const EVENT_JSON = `{"userId":"me","eventType":"PAGE_VIEW","timestamp":"${NOW}","page":"/"}`;
+
 /** A command to copy, in the form that a shell on any Unix takes. */
 export function curlLine(
   url: string,
   options: { needsToken: boolean; method?: string; json?: string; streams?: boolean },
 ): string {
+  const { needsToken, method = 'GET', json, streams } = options;
   const parts = ['curl'];
-  if (options.streams) parts.push('-N');
-  if (options.method !== undefined && options.method !== 'GET' && options.method !== 'POST') {
-    parts.push('-X', options.method);
-  }
-  if (options.needsToken) parts.push('-H "Authorization: Bearer $LULL_TOKEN"');
-  if (options.json !== undefined) {
-    parts.push(
-      "-H 'Content-Type: application/json'",
-      `-d '${options.json.replaceAll("'", "'\\''")}'`,
-    );
-  }
+  if (streams) parts.push('-N');
+  if (method !== 'GET' && method !== 'POST') parts.push('-X', method);
+  if (needsToken) parts.push('-H "Authorization: Bearer $LULL_TOKEN"');
+  if (json !== undefined) parts.push(`-d '${json.replace(NOW, `'"$(date -u +%FT%TZ)"'`)}'`);
   return [...parts, `'${url}'`].join(' ');
 }

@@ -79,6 +79,14 @@ test('the page shows each request with a line to try', async () => {
   assert.ok(html.includes('-X PUT'));
 });
 
+test('the first page of a new system shows how to send an event, dated now', async () => {
+  const html = await text('/');
+  assert.ok(
+    html.includes('&quot;timestamp&quot;:&quot;&#39;&quot;$(date -u +%FT%TZ)&quot;&#39;&quot;'),
+  );
+  assert.match(html, /<dt>live sessions<\/dt><dd>0<\/dd>/);
+});
+
 test('the first page shows what there is now, and what to ask', async () => {
   await gateway.publish('user-1', makeSession());
   const html = await text('/');

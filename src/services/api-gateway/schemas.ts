@@ -89,6 +89,10 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
       page: Type.Optional(Type.String()),
       referrer: Type.Optional(Type.String()),
       device: Type.Optional(Type.String()),
+      productId: Type.Optional(Type.String()),
+      category: Type.Optional(Type.String()),
+      query: Type.Optional(Type.String({ description: 'what was searched for' })),
+      quantity: Type.Optional(Type.Number()),
       amount: Type.Optional(Type.Number({ description: 'total value of the event' })),
       currency: Type.Optional(Type.String({ description: 'ISO 4217: EUR' })),
       utm: Type.Optional(

@@ -214,6 +214,38 @@ test('a reader that does not read is let go; the others are not disturbed', asyn
   reader.close();
 });
 
+test('a comment every 15 s keeps a quiet stream open', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const reader = await Reader.open('/api/stream/sessions?state=closed');
+  await openStreams(1);
+  t.mock.timers.tick(14_999);
+  await gateway.send(closedRecord('before'));
+  await reader.next();
+  assert.doesNotMatch(reader.comments, /still here/);
+  t.mock.timers.tick(1);
+  await gateway.send(closedRecord('after'));
+  await reader.next();
+  assert.match(reader.comments, /^: still here$/m);
+  reader.close();
+});
+
+test('more changes than can be told are counted, but not those of a user watched alone', async () => {
+  const all = await Reader.open('/api/stream/sessions?state=active');
+  const own = await Reader.open('/api/sessions/active/watched/stream');
+  await own.next();
+  await openStreams(2);
+  const users = Array.from({ length: 10_050 }, (_, index) => `crowd-${index}`);
+  await Promise.all(
+    [...users, 'watched'].map((userId) => gateway.publish(userId, makeSession({ userId }))),
+  );
+  assert.equal((await own.next()).data.userId, 'watched');
+  let next = await all.next();
+  while (next.event !== 'skipped') next = await all.next();
+  assert.ok(next.data.count! >= 50 && next.data.count! < 10_050);
+  all.close();
+  own.close();
+});
+
 test('streams are bounded in number', async (t) => {
   const full = await openGateway({ maxStreams: 2 });
   t.after(() => full.close());
