@@ -26,8 +26,6 @@ export interface Held {
   endOvertakenCount: number;
   revision: number;
   sentAs: 'never' | 'active' | 'closed';
-  /** Opened by a late event, and never live since. */
-  openedLate: boolean;
   /** Changed since it was last sent. */
   changed: boolean;
   /** How many tiers it had passed, by the event clock, when it last changed. */
@@ -121,7 +119,6 @@ export class Oracle {
     }
     this.accepted.push(placed);
     if (passed > 0) merged.lateCount++;
-    else merged.openedLate = false;
     this.change(merged);
     if (passed === 0) merged.openedLate = false;
     this.reachable = this.reachable.filter((session) => !joined.includes(session));
@@ -195,7 +192,6 @@ export class Oracle {
         sum((session) => session.endOvertakenCount) + endsOvertaken + (endsIt && !endedNow ? 1 : 0),
       revision: Math.max(0, ...joined.map((session) => session.revision)),
       sentAs: survivor?.sentAs ?? 'never',
-      openedLate: survivor?.openedLate ?? true,
       changed: false,
       passedAtChange: 0,
     };
