@@ -8,6 +8,10 @@ import type { PartitionCommit, StateStore } from '../src/state/state.ts';
 const USERS = 1_000_000;
 const PARTITIONS = 8;
 const USERS_A_COMMIT = 10_000;
+/** Sessions a partition and commit, in so many commits, each alive for so many. */
+const CHURN_SESSIONS = 300;
+const CHURN_ROUNDS = 400;
+const CHURN_ALIVE = 20;
 const VALUE = Buffer.alloc(300, 'x');
 const OUTPUT = Buffer.alloc(800, 'y');
 const key = (user: number) => Buffer.from(`user-${user}`);
@@ -48,6 +52,31 @@ async function timed(label: string, count: number, unit: string, run: () => Prom
   console.log(`${label}: ${rate} ${unit}/s, ${cost} us CPU each, resident ${residentMb()} MB`);
 }
 
+/** Sessions that come and go: what is on disk must follow what is alive, not what was written. */
+async function churn(store: StateStore): Promise<void> {
+  for (let round = 0; round < CHURN_ROUNDS; round++) {
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+    const own = (of: number) =>
+      Array.from({ length: CHURN_SESSIONS }, (_, n) => Buffer.from(`s${of}-${n}`));
+    await store.commit(
+      partitions.map((partition) => ({
+        partition,
+        writes: [
+          ...own(round).map((key) => ({ key, value: VALUE })),
+          ...own(round - CHURN_ALIVE).map((key) => ({ key, value: null })),
+        ],
+        deadlines: [],
+        outputs: own(round).map(() => ({ topic: 'sessions', key: 'user', value: OUTPUT })),
+        checkpoint: { logId: 'bench', nextOffset: round, clockMs: round },
+      })),
+    );
+    const topic = store.topic('sessions');
+    const kept = CHURN_ALIVE * CHURN_SESSIONS;
+    const released = partitions.map((partition) => topic.endOffset(partition) - kept);
+    if (round % 10 === 9) await store.releaseOutputs('sessions', released);
+  }
+}
+
 async function fill(store: StateStore): Promise<void> {
   for (let first = 0; first < USERS; first += USERS_A_COMMIT) {
     const users = Array.from({ length: USERS_A_COMMIT }, (_, index) => first + index);
@@ -61,11 +90,12 @@ function sample(count: number, round: number): number[] {
   ];
 }
 
-const directory = await mkdtemp(join(tmpdir(), 'lull-bench-state-'));
+const parent = await mkdtemp(join(tmpdir(), 'lull-bench-state-'));
+const settings = { partitionCount: PARTITIONS, outputTopics: ['sessions'] };
 try {
-  const options = { directory, partitionCount: PARTITIONS, outputTopics: ['sessions'] };
   console.log(`resident before: ${residentMb()} MB`);
-  let store = await openRocksStore(options);
+  const large = { directory: join(parent, 'large'), ...settings };
+  let store = await openRocksStore(large);
   await timed('commit, new users', USERS, 'users', () => fill(store));
   const rounds = 50;
   await timed('commit, known users, 10% outputs', rounds * USERS_A_COMMIT, 'users', async () => {
@@ -75,19 +105,28 @@ try {
   });
   await timed('multi-get of 10,000', rounds * USERS_A_COMMIT, 'keys', async () => {
     for (let round = 0; round < rounds; round++) {
-      await store.getMany(
-        0,
-        sample(USERS_A_COMMIT, round).map((user) => key(user - (user % PARTITIONS))),
-      );
+      const users = sample(USERS_A_COMMIT, round).map((user) => user - (user % PARTITIONS));
+      await store.getMany(0, users.map(key));
     }
   });
   await timed('sync', 1, 'syncs', async () => void (await store.sync()));
   console.log(`on disk: ${Math.round((await store.sizeBytes()) / 1e6)} MB`);
   await timed('close', 1, 'closes', () => store.close());
   await timed('open', 1, 'opens', async () => {
-    store = await openRocksStore(options);
+    store = await openRocksStore(large);
   });
   await store.close();
+
+  store = await openRocksStore({ directory: join(parent, 'churn'), ...settings });
+  const sessions = CHURN_ROUNDS * PARTITIONS * CHURN_SESSIONS;
+  await timed('sessions that come and go', sessions, 'sessions', () => churn(store));
+  const written = (sessions * (VALUE.length + OUTPUT.length)) / 1e6;
+  const share = CHURN_ALIVE / CHURN_ROUNDS;
+  const left = (await store.sizeBytes()) / 1e6;
+  console.log(
+    `${Math.round(written)} MB written, ${share * 100}% alive: ${Math.round(left)} MB left`,
+  );
+  await store.close();
 } finally {
-  await rm(directory, { recursive: true });
+  await rm(parent, { recursive: true });
 }

@@ -4,6 +4,9 @@ import type { Batch, Database } from './database.ts';
 import { outputKey, outputRecord, outputValue } from './keys.ts';
 import type { OutputRecord } from './state.ts';
 
+/** Every deleted range makes all reads a little slower until it is compacted, so they are few. */
+const DELETED_AT_ONCE = 500;
+
 /** What is kept of a topic between runs, beside its records. */
 export interface TopicBounds {
   readonly id: number;
@@ -21,6 +24,8 @@ export class OutputTopic implements TopicReader {
   readonly #firstOffsets: number[];
   readonly #endOffsets: number[];
   readonly #lastArrivalsMs: number[];
+  /** Records below these are deleted; those from here to the first offset only count as gone. */
+  readonly #deletedOffsets: number[];
   readonly #listeners = new Set<(partition: number) => void>();
 
   constructor(name: string, bounds: TopicBounds, database: Database) {
@@ -31,6 +36,7 @@ export class OutputTopic implements TopicReader {
     this.#firstOffsets = bounds.firstOffsets;
     this.#endOffsets = bounds.endOffsets;
     this.#lastArrivalsMs = bounds.endOffsets.map(() => 0);
+    this.#deletedOffsets = bounds.endOffsets.map(() => 0);
     this.#database = database;
   }
 
@@ -114,16 +120,19 @@ export class OutputTopic implements TopicReader {
     }
   }
 
-  /** Deletes the records below these offsets in a batch; the first offsets it leads to. */
+  /** Lets go of the records below these offsets, in a batch; the first offsets it leads to. */
   collectRelease(batch: Batch, offsets: readonly number[]): Map<number, number> {
     const firstOffsets = new Map<number, number>();
     for (const [partition, offset] of offsets.entries()) {
       const first = this.firstOffset(partition);
       const released = Math.min(offset, this.endOffset(partition));
       if (released <= first) continue;
-      const bounds = [first, released].map((bound) => outputKey(this.id, partition, bound));
-      batch.deleteRange(bounds[0]!, bounds[1]!);
       firstOffsets.set(partition, released);
+      const deleted = this.#deletedOffsets[partition]!;
+      if (released - deleted < DELETED_AT_ONCE) continue;
+      const start = outputKey(this.id, partition, deleted);
+      batch.deleteRange(start, outputKey(this.id, partition, released));
+      this.#deletedOffsets[partition] = released;
     }
     return firstOffsets;
   }

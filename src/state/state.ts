@@ -71,6 +71,9 @@ export interface StateStore {
   /**
    * All of it or nothing: state, deadline index, outputs and checkpoints of these partitions.
    * Resolves with the position of the commit, which rises by commit; calls are applied in order.
+   * Nothing it was given may change until then. Rejects with `disk_full` and the like; then
+   * whether it counts is known only after the store has been closed and opened again, and until
+   * that every call rejects.
    */
   commit(commits: readonly PartitionCommit[]): Promise<number>;
   /** Makes everything committed so far survive a power loss, and says up to which input offsets. */
