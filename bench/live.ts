@@ -1,4 +1,4 @@
-/** How fast live sessions are published, read and listed, with records as the processor writes them. */
+/** How fast live sessions are published, read and listed, in records as the processor writes. */
 import { DEFAULT_DEFINITION } from '../src/core/definition.ts';
 import { RecordWriter } from '../src/core/encoding.ts';
 import { decodeEvent } from '../src/core/event.ts';

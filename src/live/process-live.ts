@@ -46,7 +46,7 @@ export function openProcessLive(options: ProcessLiveOptions): Live {
   return new ProcessLive(options);
 }
 
-/** Expiry and eviction make room and are no changes: a session ends when it is published as ended. */
+/** Expiry and eviction only make room: a session ends when it is published as ended. */
 class ProcessLive implements Live {
   readonly #options: ProcessLiveOptions;
   readonly #users = new Map<string, Entry>();

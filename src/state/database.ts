@@ -50,7 +50,7 @@ export class Batch {
   }
 }
 
-/** One RocksDB with a single column family: one memory table, so a flush can't part what belongs together. */
+/** One RocksDB of a single column family, so that a flush can't part what belongs together. */
 export class Database {
   readonly #db: RocksDB;
   readonly #directory: string;
@@ -60,7 +60,7 @@ export class Database {
   #flushing: Promise<void> = Promise.resolve();
   /** The end of the queue of writes. */
   #queue: Promise<unknown> = Promise.resolve();
-  /** Once set, what is on disk can't be told: nothing is written until the folder is opened again. */
+  /** Once set, what is on disk can't be told, and every call rejects with it. */
   #failure: Error | null = null;
   #closed = false;
 

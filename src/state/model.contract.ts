@@ -1,4 +1,4 @@
-/** The state store as one would first write it down, and random steps that hold a store against it. */
+/** A naive model of the state store, and random steps that hold a store against it. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Checkpoint, DeadlineEntry, PartitionCommit, StateStore } from './state.ts';

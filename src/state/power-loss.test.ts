@@ -1,4 +1,4 @@
-/** The store after kills and power losses: a prefix of its commits, whole, with all that was synced. */
+/** The store after power losses: its first commits, whole, with all that was synced. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-/** The state store on RocksDB: the contract, and what a folder, a disk and a system may do to it. */
+/** The state store on RocksDB: the contract, and what folders, disks and systems may do to it. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -22,7 +22,7 @@ const OPENER = `
   await opening.then(() => console.log('opened'), (error) => console.log(error.code));
   process.exit();
 `;
-/** Fills the disk that the folder is on; prints what the store says, and what it says after that. */
+/** Fills the disk that the folder is on, and prints what the store says to calls after that. */
 const FILLER = `
   import { openRocksStore } from ${JSON.stringify(import.meta.resolve('./rocksdb-store.ts'))};
   const options = { directory: process.argv[1], partitionCount: 1, outputTopics: [] };

@@ -1,4 +1,4 @@
-/** The state store on RocksDB: one database a process, one batch a commit, its outputs inside it. */
+/** The state store on RocksDB: one database a process, one batch a commit, outputs inside it. */
 import { randomUUID } from 'node:crypto';
 import { LullError } from '../errors.ts';
 import type { TopicReader } from '../log/log.ts';
@@ -178,7 +178,7 @@ class RocksStore implements StateStore {
     return this.#database.close();
   }
 
-  /** Everything of one partition, into the batch; what the partition's meta is once it's written. */
+  /** Puts everything of one partition into the batch; its meta once that is written. */
   #collect(batch: Batch, commit: PartitionCommit): PartitionMeta {
     const { partition, checkpoint } = commit;
     for (const { key, value } of commit.writes) {

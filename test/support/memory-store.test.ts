@@ -1,4 +1,4 @@
-/** The stores that simulations run on keep the same contracts as the real ones, and lose what they say. */
+/** The stores of simulations keep the real ones' contracts, and lose what they say they lose. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { topicContract } from '../../src/log/log.contract.ts';

@@ -1,4 +1,4 @@
-/** Commits that tell by their number what a store must hold after them; run, it makes them for ever. */
+/** Commits whose number tells what a store must hold after them; run, it makes them for ever. */
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
 import { openRocksStore } from '../../src/state/rocksdb-store.ts';
