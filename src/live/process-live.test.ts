@@ -72,6 +72,10 @@ it('decodes nothing until somebody asks, and then each session once for all list
   assert.equal(decoded, 20, 'once to know what they are');
   await live.list({ minEvents: 1 }, 5, null);
   assert.equal(decoded, 25, 'and those that are shown');
+  await live.get('u19');
+  assert.equal(decoded, 25, 'which are kept for those who ask again');
+  await live.publish(0, 4, [{ userId: 'u19', session: encode(sessionOf('u19', 99)) }]);
+  assert.equal((await live.get('u19'))!.session.durationSeconds, 0.099);
 });
 
 it('lets sessions expire by time that has passed, not by the wall clock', async () => {

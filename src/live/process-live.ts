@@ -7,6 +7,8 @@ import type { Live, LiveAnswer, LiveChange, LiveFilter, LivePage, LiveUpdate } f
 
 /** Sessions decoded in one go: some milliseconds. */
 const CHUNK = 250;
+/** Decoded sessions kept for those who ask for the same again. */
+const DECODED = 1000;
 
 export interface ProcessLiveOptions {
   readonly clock: Clock;
@@ -57,6 +59,8 @@ class ProcessLive implements Live {
   /** By session id, as far as summaries have been made. */
   readonly #sessions = new Map<string, Entry>();
   readonly #unread = new Set<Entry>();
+  /** The sessions that were asked for last, decoded. */
+  readonly #decoded = new Map<Entry, SessionRecord>();
   readonly #listeners = new Set<(change: LiveChange) => void>();
 
   constructor(options: ProcessLiveOptions) {
@@ -157,6 +161,7 @@ class ProcessLive implements Live {
     this.#users.clear();
     this.#sessions.clear();
     this.#unread.clear();
+    this.#decoded.clear();
     this.#listeners.clear();
     this.#oldest = null;
     this.#newest = null;
@@ -164,8 +169,11 @@ class ProcessLive implements Live {
   }
 
   #answer(entry: Entry): LiveAnswer | null {
-    const session = this.#decode(entry);
-    return session === null ? null : { session, asOfMs: entry.asOfMs };
+    const session = this.#decoded.get(entry) ?? this.#decode(entry);
+    if (session === null) return null;
+    this.#decoded.set(entry, session);
+    if (this.#decoded.size > DECODED) this.#decoded.delete(this.#decoded.keys().next().value!);
+    return { session, asOfMs: entry.asOfMs };
   }
 
   #decode({ userId, session, partition }: Entry): SessionRecord | null {
@@ -175,7 +183,7 @@ class ProcessLive implements Live {
   #tell(entry: Entry): void {
     let decoded: SessionRecord | null | undefined;
     const session = () => {
-      decoded ??= this.#decode(entry);
+      if (decoded === undefined) decoded = this.#decode(entry);
       return decoded;
     };
     for (const listener of this.#listeners) {
@@ -240,6 +248,7 @@ class ProcessLive implements Live {
     if (entry.session === null) return;
     this.#active--;
     this.#unread.delete(entry);
+    this.#decoded.delete(entry);
     const sessionId = entry.summary?.sessionId;
     if (sessionId === undefined || this.#sessions.get(sessionId) !== entry) return;
     this.#sessions.delete(sessionId);
