@@ -8,7 +8,7 @@ import type { Fate, SentRecord, SessionRecord } from '../../src/core/output.ts';
 import { Partition } from '../../src/core/partition.ts';
 import { StoredPartition } from '../support/stored-partition.ts';
 import { Oracle, type OracleSend, type OracleSession } from './oracle.ts';
-import { anyStream, type Stream } from './streams.ts';
+import { anyStream, longStream, type Stream } from './streams.ts';
 
 const LOG_ID = 'simulated';
 const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 3000);
@@ -126,5 +126,12 @@ test('commits, evictions and restarts change nothing', () => {
   fc.assert(
     fc.property(anyStream, (stream) => assert.deepEqual(overStore(stream), naive(stream))),
     { numRuns: RUNS },
+  );
+});
+
+test('nor do they in sessions of hundreds of events', () => {
+  fc.assert(
+    fc.property(longStream, (stream) => assert.deepEqual(overStore(stream), naive(stream))),
+    { numRuns: Math.ceil(RUNS / 100) },
   );
 });

@@ -16,8 +16,6 @@ export interface Held {
   readonly end: number;
   ended: boolean;
   closedBy: CloseReason | null;
-  /** Opened by a late event and not live since: each late event is sent at once. */
-  openedLate: boolean;
   cutBefore: boolean;
   cutAfter: boolean;
   previousSessionId: string | null;
@@ -30,6 +28,8 @@ export interface Held {
   changed: boolean;
   /** How many tiers it had passed, by the event clock, when it last changed. */
   passedAtChange: number;
+  /** Opened by a late event and not live since: each late event of it is sent at once. */
+  openedLate: boolean;
 }
 
 /** A record but for what only the core decides: the channel, and what the sending puts on it. */
@@ -182,7 +182,6 @@ export class Oracle {
       end,
       ended: endedNow || (keepsEnd && last.ended),
       closedBy: endedNow ? 'explicit' : (last?.closedBy ?? null),
-      openedLate: survivor?.openedLate ?? true,
       cutBefore: first?.cutBefore ?? false,
       cutAfter: endedNow || (last?.cutAfter ?? false),
       previousSessionId: first?.previousSessionId ?? null,
@@ -194,6 +193,7 @@ export class Oracle {
       sentAs: survivor?.sentAs ?? 'never',
       changed: false,
       passedAtChange: 0,
+      openedLate: survivor?.openedLate ?? true,
     };
   }
 

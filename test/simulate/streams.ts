@@ -62,6 +62,11 @@ const rawStep = fc.record({
     { weight: 5, arbitrary: fc.constant(0) },
     { weight: 1, arbitrary: fc.integer({ min: 1, max: 8 }) },
   ),
+  /** Without an id it can't be told again, and ties of time are broken otherwise. */
+  hasId: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(true) },
+    { weight: 1, arbitrary: fc.constant(false) },
+  ),
   page: fc.constantFrom(null, '/', '/cart', '/a'),
   device: fc.constantFrom(null, 'mobile', 'desktop'),
   amount: fc.constantFrom(null, 1n, 10_000_000n),
@@ -78,7 +83,7 @@ function toSteps(raw: readonly RawStep[], endTypes: readonly string[], timed: bo
     const arrivalMs = timed ? nowMs : null;
     const original = steps[offset - each.again]?.placed.event;
     const event =
-      each.again > 0 && original !== undefined
+      each.again > 0 && original !== undefined && original.idHash > 0
         ? original
         : makeEvent({
             id: `e${offset}`,
@@ -91,7 +96,8 @@ function toSteps(raw: readonly RawStep[], endTypes: readonly string[], timed: bo
             amountMicros: each.amount,
             currency: each.amount === null ? null : 'EUR',
           });
-    steps.push({ placed: { event, offset, arrivalMs }, cut: each.cut });
+    const idHash = each.hasId || event === original ? event.idHash : -event.idHash;
+    steps.push({ placed: { event: { ...event, idHash }, offset, arrivalMs }, cut: each.cut });
   }
   return steps;
 }
@@ -108,3 +114,19 @@ export const anyStream: fc.Arbitrary<Stream> = fc
 export const plainStream: fc.Arbitrary<Stream> = fc
   .tuple(fc.array(rawStep, { minLength: 1, maxLength: 40 }), fc.boolean())
   .map(([raw, timed]) => ({ definition: smallDefinition, steps: toSteps(raw, [], timed) }));
+
+/** Sessions of hundreds of events: so many that ids are sealed and figures folded on the way. */
+export const longStream: fc.Arbitrary<Stream> = fc
+  .array(rawStep, { minLength: 300, maxLength: 700, size: 'max' })
+  .map((raw) => {
+    const close = raw.map((each) => ({
+      ...each,
+      // A few lulls, most of which a late event bridges again.
+      advance: each.advance === 60 && each.page === '/a' ? 60 : each.advance % 5 === 0 ? 1 : 0,
+      ago: each.ago > 25 ? each.ago : Math.abs(each.ago) % 6,
+      user: each.user * each.again,
+      again: each.again * 40,
+    }));
+    const definition = { ...smallDefinition, gapMs: 40 };
+    return { definition, steps: toSteps(close, [], true) };
+  });
