@@ -42,7 +42,8 @@ function firstEvent(curl: string, url: string, { definition }: Config): string {
 
 export function backfillLine({ doneMs, totalMs, events }: BackfillProgress): string {
   const percent = totalMs === 0 ? 100 : Math.floor((100 * doneMs) / totalMs);
-  const span = durationText(Math.max(1000, Math.round(totalMs / 1000) * 1000));
+  const minutes = Math.max(1, Math.round(totalMs / 60_000));
+  const span = minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
   return `Filling in the last ${span}: ${percent} %, ${counted(events)} events`;
 }
 
