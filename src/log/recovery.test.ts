@@ -144,18 +144,18 @@ describe('damage elsewhere', () => {
     }
   });
 
-  it('is met when a file lies in the place of another', async () => {
-    const disk = newDisk();
-    const topic = await open(disk, { segmentBytes: 1 });
-    for (const name of ['one', 'two', 'three']) await topic.append(call(name));
-    await topic.close();
-    const swapped = disk.copy();
-    const second = FIRST.replace('1.log', '2.log');
-    swapped.replace(FIRST, disk.content(second));
-    await assert.rejects(readAll(await open(swapped), 0), { code: 'log_corrupt' });
-    const index = (path: string) => path.replace('.log', '.index');
-    swapped.replace(index(FIRST), disk.content(index(second)));
-    await assert.rejects(open(swapped), { code: 'log_corrupt' });
+  it('is met when the file is one of another log', async () => {
+    const [disk, other] = [newDisk(), newDisk()];
+    for (const one of [disk, other]) {
+      const topic = await open(one);
+      await topic.append(call('one'));
+      await topic.close();
+    }
+    disk.replace(FIRST, other.content(FIRST));
+    await assert.rejects(readAll(await open(disk), 0), { code: 'log_corrupt' });
+    const index = FIRST.replace('.log', '.index');
+    disk.replace(index, other.content(index));
+    await assert.rejects(open(disk), { code: 'log_corrupt' });
   });
 
   it('is refused when a segment begins before the end of the one before it', async () => {
@@ -286,6 +286,15 @@ describe('a failing disk', () => {
 });
 
 describe('lost power', () => {
+  it('keeps the id of a log that was opened', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const disk = newDisk(seed);
+      const { logId } = await open(disk);
+      disk.cutPower();
+      assert.equal((await open(disk)).logId, logId);
+    }
+  });
+
   it('loses nothing that was answered, in whichever operation it comes', async () => {
     const seed = Date.now() % 1e6;
     let crashes = 0;

@@ -14,6 +14,7 @@ import {
   STRETCH_BYTES,
   segmentPath,
   segmentSeed,
+  startBytes,
 } from './segment.ts';
 
 /**
@@ -101,9 +102,9 @@ async function sealAgain(
   const stretch = new Stretch(bytes, segmentSeed(logId, number), false);
   const start = decodeStart(stretch);
   if (start === null) {
-    // It is synced before the first block follows, so with none there, nothing was ever taken.
-    const isTorn = isLast && findBlockAfter(stretch, 0, partitionCount) < 0;
-    if (!isTorn) throw corrupt(path, 'is damaged at its start');
+    // It is synced before anything follows it: no longer than that, the file was only begun.
+    const isBegun = isLast && bytes.length <= startBytes(partitionCount);
+    if (!isBegun) throw corrupt(path, 'is damaged at its start');
     await files.remove(path);
     await files.syncDirectory(directory);
     return { segment: null, cutBytes: bytes.length };

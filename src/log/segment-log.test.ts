@@ -1,7 +1,9 @@
 /** The embedded log: the contract, and what a disk may do to it. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { it } from 'node:test';
 import { systemClock } from '../ops/clock.ts';
 import { topicContract } from './log.contract.ts';
 import { openSegmentLog } from './segment-log.ts';
@@ -27,3 +29,19 @@ for (const fsync of ['always', 'interval', 'never'] as const) {
     });
   }
 }
+
+it('says that its folder is unwritable when a file is in its place', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'lull-log-'));
+  await writeFile(join(directory, 'data'), '');
+  const options = {
+    name: 'events',
+    partitionCount: 3,
+    fsync: 'always',
+    clock: systemClock,
+  } as const;
+  for (const path of ['data', 'data/below']) {
+    const opening = openSegmentLog({ ...options, directory: join(directory, path) });
+    await assert.rejects(opening, { code: 'data_unwritable' });
+  }
+  await rm(directory, { recursive: true });
+});

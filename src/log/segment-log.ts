@@ -46,6 +46,7 @@ const SEGMENT_BYTES = 64 * 1024 * 1024;
 /** Appends that wait are written together up to this size; one that is larger goes alone. */
 const GROUP_BYTES = 4 * 1024 * 1024;
 const SYNC_INTERVAL_MS = 1000;
+const UNWRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'EEXIST', 'ENOTDIR']);
 
 /** Opens the log in this folder, or makes it. Rejects with `log_corrupt` and `data_mismatch`. */
 export async function openSegmentLog(options: SegmentLogOptions): Promise<SegmentLog> {
@@ -469,7 +470,7 @@ function explain(error: unknown, what: string): unknown {
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new LullError('disk_full', `${what}: no space left (${reason})`, { cause: error });
   }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+  if (UNWRITABLE.has(code)) {
     return new LullError('data_unwritable', `${what}: ${reason}`, { cause: error });
   }
   return new LullError('log_failed', `${what}: ${reason}`, { cause: error });

@@ -122,10 +122,14 @@ export function segmentSeed(logId: string, number: number): number {
   return crc32c(`${logId}/${number}`);
 }
 
-/** The block that begins a segment file. */
+/** Size of the block that begins a segment file. */
+export function startBytes(partitionCount: number): number {
+  return BLOCK_HEADER_BYTES + 16 * partitionCount;
+}
+
 export function encodeStart(seed: number, start: SegmentStart): Buffer {
   const values = Float64Array.of(...start.baseOffsets, ...start.arrivalsMs);
-  const bytes = Buffer.alloc(BLOCK_HEADER_BYTES + values.byteLength);
+  const bytes = Buffer.alloc(startBytes(start.baseOffsets.length));
   bytes.set(new Uint8Array(values.buffer), BLOCK_HEADER_BYTES);
   sealBlock(new Stretch(bytes, seed, true), 0, bytes.length, {
     partition: START_PARTITION,
