@@ -47,8 +47,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'dedupe lost on restart',
     patch: {
       file: 'core/record.ts',
-      from: 'session.ids.tail = Array.from({ length: reader.varint() }, () => reader.float());',
-      to: 'for (let n = reader.varint(); n > 0; n--) reader.float(); session.ids.tail = [];',
+      from: 'session.ids.tail = tail;',
+      to: 'session.ids.tail = [];',
     },
   },
   {
