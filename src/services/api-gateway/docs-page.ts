@@ -1,5 +1,5 @@
 /** The page at `/docs`: the OpenAPI description as people read it. */
-import { curlLine, EVENT_JSON, escapeHtml, htmlPage } from './html.ts';
+import { curlLine, EVENT_JSON, escapeHtml, htmlPage, proseHtml } from './html.ts';
 
 /** The parts of an OpenAPI document that the page shows. */
 interface Described {
@@ -72,7 +72,7 @@ ${shapes}`,
 function operationBlock({ method, path, operation }: Entry, url: string, withToken: boolean) {
   const { summary = '', parameters = [], responses = {}, security } = operation;
   const answers = Object.entries(responses).map(([status, { description = '' }]) => {
-    return `<li><code>${escapeHtml(status)}</code> ${escapeHtml(description)}</li>`;
+    return `<li><code>${escapeHtml(status)}</code> ${proseHtml(description)}</li>`;
   });
   const line = exampleOf({ method, path, operation }, url, withToken && security?.length !== 0);
   return `<section>
@@ -108,7 +108,7 @@ function table(rows: readonly (readonly [string, string, string])[]): string {
   const body = rows.map(
     ([name, kind, text]) =>
       `<tr><td><code>${escapeHtml(name)}</code></td><td>${escapeHtml(kind)}</td>` +
-      `<td>${escapeHtml(text)}</td></tr>`,
+      `<td>${proseHtml(text)}</td></tr>`,
   );
   return `<table>${body.join('')}</table>`;
 }

@@ -12,6 +12,11 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
+/** Text with `code` in it, as in the API's description. */
+export function proseHtml(text: string): string {
+  return escapeHtml(text).replace(/`([^`]+)`/g, '<code>$1</code>');
+}
+
 /** A whole page; `body` is HTML already. */
 export function htmlPage(title: string, body: string): string {
   return `<!doctype html>
@@ -44,10 +49,10 @@ export function curlLine(
   options: { needsToken: boolean; method?: string; json?: string; streams?: boolean },
 ): string {
   const { needsToken, method = 'GET', json, streams } = options;
-  const parts = ['curl'];
+  const parts = ['curl', `'${url}'`];
   if (streams) parts.push('-N');
   if (method !== 'GET' && method !== 'POST') parts.push('-X', method);
   if (needsToken) parts.push('-H "Authorization: Bearer $LULL_TOKEN"');
   if (json !== undefined) parts.push(`-d '${json.replace(NOW, `'"$(date -u +%FT%TZ)"'`)}'`);
-  return [...parts, `'${url}'`].join(' ');
+  return parts.join(' ');
 }

@@ -92,7 +92,10 @@ function stateOfUser(app: App, { query, events }: GatewayOptions): void {
         tags,
         params: UserParams,
         response: {
-          200: Type.Object({ partition: Type.Integer(), items: Type.Array(SessionRef) }),
+          200: Type.Object(
+            { partition: Type.Integer(), items: Type.Array(SessionRef) },
+            { description: 'None where it knows nothing' },
+          ),
           ...REFUSALS,
         },
       },

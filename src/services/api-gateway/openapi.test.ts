@@ -21,7 +21,10 @@ async function text(path: string): Promise<string> {
 
 interface Described {
   openapi: string;
-  paths: Record<string, Record<string, { summary?: string; responses: Record<string, unknown> }>>;
+  paths: Record<
+    string,
+    Record<string, { summary?: string; responses: Record<string, { description: string }> }>
+  >;
   components: { schemas: Record<string, { properties: object; required: string[] }> };
 }
 
@@ -56,6 +59,9 @@ test('it names every request, each with a summary and its refusals', async () =>
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       assert.ok(operation.summary, `${method} ${path}`);
+      for (const { description } of Object.values(operation.responses)) {
+        assert.notEqual(description, 'Default Response', `${method} ${path}`);
+      }
       if (path.startsWith('/api')) assert.ok('4XX' in operation.responses, `${method} ${path}`);
     }
   }

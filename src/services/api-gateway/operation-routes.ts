@@ -2,10 +2,15 @@
 import { Type } from 'typebox';
 import { LullError } from '../../errors.ts';
 import type { App, GatewayOptions, RateControl } from './options.ts';
-import { REFUSALS } from './schemas.ts';
+import { REFUSALS, withDefault } from './schemas.ts';
 
 const HOUR_MS = 3_600_000;
 const MAX_HOURS = 24 * 366;
+
+const METRICS = {
+  description: 'All of this process',
+  content: { 'text/plain': { schema: Type.String() } },
+};
 
 const nullableText = Type.Unsafe<string | null>({ type: ['string', 'null'] });
 
@@ -18,12 +23,15 @@ export function operationRoutes(app: App, options: GatewayOptions): void {
         tags: ['operations'],
         security: [],
         response: {
-          200: Type.Object({
-            status: Type.String({ description: 'ok or degraded' }),
-            parts: Type.Array(
-              Type.Object({ name: Type.String(), status: Type.String(), reason: nullableText }),
-            ),
-          }),
+          200: Type.Object(
+            {
+              status: Type.String({ description: 'ok or degraded' }),
+              parts: Type.Array(
+                Type.Object({ name: Type.String(), status: Type.String(), reason: nullableText }),
+              ),
+            },
+            { description: 'It can; `degraded` names the parts that are not well' },
+          ),
         },
       },
     },
@@ -40,7 +48,10 @@ export function operationRoutes(app: App, options: GatewayOptions): void {
         summary: '200 once restore and back-fill can be seen in history, 503 until then',
         tags: ['operations'],
         security: [],
-        response: { 200: Type.Object({ ready: Type.Boolean() }), ...REFUSALS },
+        response: {
+          200: Type.Object({ ready: Type.Boolean() }, { description: 'It is' }),
+          ...REFUSALS,
+        },
       },
     },
     () => {
@@ -52,7 +63,12 @@ export function operationRoutes(app: App, options: GatewayOptions): void {
   app.get(
     '/metrics',
     {
-      schema: { summary: "Metrics in Prometheus' text format", tags: ['operations'], security: [] },
+      schema: {
+        summary: "Metrics in Prometheus' text format",
+        tags: ['operations'],
+        security: [],
+        response: { 200: METRICS },
+      },
     },
     async (_request, reply) => {
       const text = await options.metrics.text();
@@ -71,21 +87,26 @@ export function analyticsRoutes(app: App, { history, clock }: GatewayOptions): v
         summary: 'Figures over the sessions that ended in the last hours',
         tags: ['analytics'],
         querystring: Type.Object({
-          hours: Type.Number({
-            exclusiveMinimum: 0,
-            maximum: MAX_HOURS,
-            default: 24,
-            description: `how far back, more than 0 and at most ${MAX_HOURS}`,
-          }),
+          hours: withDefault(
+            Type.Number({
+              exclusiveMinimum: 0,
+              maximum: MAX_HOURS,
+              default: 24,
+              description: `how far back, more than 0 and at most ${MAX_HOURS}`,
+            }),
+          ),
         }),
         response: {
-          200: Type.Object({
-            totalSessions: Type.Integer(),
-            averageDuration: Type.Number({ description: 'seconds' }),
-            averageEventCount: Type.Number(),
-            conversionCount: Type.Integer(),
-            conversionRate: Type.Number({ description: '0 to 1' }),
-          }),
+          200: Type.Object(
+            {
+              totalSessions: Type.Integer(),
+              averageDuration: Type.Number({ description: 'seconds' }),
+              averageEventCount: Type.Number(),
+              conversionCount: Type.Integer(),
+              conversionRate: Type.Number({ description: '0 to 1' }),
+            },
+            { description: 'Zeros where no session ended' },
+          ),
           ...REFUSALS,
         },
       },
@@ -98,9 +119,12 @@ export function analyticsRoutes(app: App, { history, clock }: GatewayOptions): v
 }
 
 function rateRoutes(app: App, rate: RateControl): void {
-  const Rate = Type.Object({
-    rate: Type.Number({ minimum: 0, maximum: 1_000_000, description: 'events a second' }),
-  });
+  const Rate = Type.Object(
+    {
+      rate: Type.Number({ minimum: 0, maximum: 1_000_000, description: 'events a second' }),
+    },
+    { description: 'The rate in force' },
+  );
   const schema = { tags: ['simulator'], response: { 200: Rate, ...REFUSALS } };
   app.get(
     '/api/rate',

@@ -111,14 +111,20 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
 export type SessionAnswer = SessionRecord & { readonly source: string; readonly asOf: string };
 
 export const SessionRef = Type.Unsafe<SessionRecord>(Type.Ref('Session'));
-export const SessionAnswerRef = Type.Unsafe<SessionAnswer>(Type.Ref('SessionAnswer'));
+export const SessionAnswerRef = Type.Unsafe<SessionAnswer>({
+  ...Type.Ref('SessionAnswer'),
+  description: 'The session',
+});
 
 /** A page of a list. */
 export function pageOf<Item extends TSchema>(item: Item) {
-  return Type.Object({
-    items: Type.Array(item),
-    nextCursor: nullableText('what to send as `cursor` for the next page; null on the last'),
-  });
+  return Type.Object(
+    {
+      items: Type.Array(item),
+      nextCursor: nullableText('what to send as `cursor` for the next page; null on the last'),
+    },
+    { description: 'A page of them, and `nextCursor`: null on the last' },
+  );
 }
 
 /** Refusals, which every route may answer with. */
@@ -145,13 +151,20 @@ export const SessionParams = Type.Object({
   }),
 });
 
+/** A parameter that may be left out and yet is always there: its default is put in. */
+export function withDefault<Schema extends TSchema>(schema: Schema): Schema {
+  return Type.Optional(schema) as unknown as Schema;
+}
+
 export const limit = (defaultLimit: number) =>
-  Type.Integer({
-    minimum: 1,
-    maximum: 1000,
-    default: defaultLimit,
-    description: 'entries on a page, 1 to 1000',
-  });
+  withDefault(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: defaultLimit,
+      description: 'entries on a page, 1 to 1000',
+    }),
+  );
 
 export const cursor = Type.String({
   maxLength: 4096,

@@ -22,7 +22,7 @@ header p { color: var(--soft); margin: 0.5rem 0 0; }
 a { color: var(--accent); }
 code, pre { font: 0.875rem/1.5 ui-monospace, monospace; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px;
-  padding: 0.75rem 1rem; overflow-x: auto; margin: 0.5rem 0 1rem; }
+  padding: 0.75rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: 0.5rem 0 1rem; }
 .notice { color: var(--accent); }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr));
   gap: 0.75rem; margin: 2rem 0 0; }
