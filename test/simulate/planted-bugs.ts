@@ -48,7 +48,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patch: {
       file: 'core/record.ts',
       from: 'session.ids.tail = tail;',
-      to: 'session.ids.tail = [];',
+      to: 'session.ids.tail = tail.map((id) => id + 0.5);',
     },
   },
   {
