@@ -1,4 +1,4 @@
-/** The few file operations that the log is built on, so that a test can put a disk of its own there. */
+/** The file operations that the log is built on; a test puts a disk of its own in their place. */
 import * as fs from 'node:fs/promises';
 import { dirname } from 'node:path';
 

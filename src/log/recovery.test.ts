@@ -343,6 +343,8 @@ describe('lost power', () => {
 
   it('never gives an offset twice, even when answered records may be lost', async () => {
     const seed = Date.now() % 1e6;
+    const sleep = () => new Promise<void>((resolve) => setImmediate(resolve));
+    const clock = { ...systemClock, sleep };
     for (const fsync of ['interval', 'never'] as const) {
       let lost = 0;
       for (let crash = 0; crash < 40; crash++) {
@@ -350,7 +352,7 @@ describe('lost power', () => {
         const disk = newDisk(seed + crash);
         const seen = new Map<number, string>();
         for (let round = 0; round < 4; round++) {
-          const topic = await open(disk, { fsync, segmentBytes: 2000 });
+          const topic = await open(disk, { fsync, clock, segmentBytes: 2000 });
           for (const { offset, key } of await readAll(topic, 0)) {
             assert.equal(seen.get(offset), key, message);
           }

@@ -2,15 +2,16 @@
  * The embedded event log: one journal of segment files for all partitions of a topic, so that one
  * fdatasync makes a whole group of appends durable (docs/decisions/log-one-journal.md).
  */
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { LullError } from '../errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import { readRecords, recordBound, type Stretch } from './block.ts';
-import { errorCode, type Files, readWhole, systemFiles, writeWhole } from './files.ts';
+import { explain } from './disk-error.ts';
+import { type Files, systemFiles } from './files.ts';
 import type { LogRecord, NewRecord, Topic } from './log.ts';
+import { readLogId } from './log-id.ts';
 import { type Recovered, recoverSegments } from './recovery.ts';
-import { lastIndexWhere, parseSegmentName, type Segment } from './segment.ts';
+import { lastIndexWhere, type Segment } from './segment.ts';
 import { type SegmentPlace, SegmentWriter } from './segment-writer.ts';
 import { damaged, StretchCache } from './stretch-cache.ts';
 
@@ -41,12 +42,10 @@ export interface SegmentLog extends Topic {
 /** Of one record: its value, and three bytes for each UTF-16 unit of its key. */
 export const MAX_RECORD_BYTES = 8 * 1024 * 1024;
 
-const FORMAT = 1;
 const SEGMENT_BYTES = 64 * 1024 * 1024;
 /** Appends that wait are written together up to this size; one that is larger goes alone. */
 const GROUP_BYTES = 4 * 1024 * 1024;
 const SYNC_INTERVAL_MS = 1000;
-const UNWRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'EEXIST', 'ENOTDIR']);
 
 /** Opens the log in this folder, or makes it. Rejects with `log_corrupt` and `data_mismatch`. */
 export async function openSegmentLog(options: SegmentLogOptions): Promise<SegmentLog> {
@@ -59,44 +58,6 @@ export async function openSegmentLog(options: SegmentLogOptions): Promise<Segmen
     return new JournalLog(options, files, directory, logId, recovered);
   } catch (error) {
     throw explain(error, `the log ${directory} can't be opened`);
-  }
-}
-
-/** The log's id from its `log.json`, which is made when the log is new. */
-async function readLogId(
-  files: Files,
-  directory: string,
-  name: string,
-  partitionCount: number,
-): Promise<string> {
-  const path = join(directory, 'log.json');
-  const bytes = await readWhole(files, path);
-  if (bytes === null) {
-    const names = await files.list(directory);
-    if (names.some((entry) => parseSegmentName(entry) !== null)) {
-      throw new LullError('log_corrupt', `${path} is missing`);
-    }
-    const logId = randomUUID();
-    const text = `${JSON.stringify({ format: FORMAT, logId, name, partitionCount })}\n`;
-    await writeWhole(files, directory, path, Buffer.from(text));
-    return logId;
-  }
-  const found = parseObject(bytes.toString());
-  if (typeof found['logId'] !== 'string') {
-    throw new LullError('log_corrupt', `${path} can't be read`);
-  }
-  for (const [field, wanted] of Object.entries({ format: FORMAT, name, partitionCount })) {
-    if (found[field] === wanted) continue;
-    throw new LullError('data_mismatch', `${path} has ${field} ${found[field]}, not ${wanted}`);
-  }
-  return found['logId'];
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(text));
-  } catch {
-    return {};
   }
 }
 
@@ -460,18 +421,4 @@ function checkedBound(record: NewRecord): number {
   const bound = recordBound(record);
   if (bound > MAX_RECORD_BYTES) throw new RangeError(`a record of ${bound} bytes is too large`);
   return bound;
-}
-
-/** The operational error that a file error amounts to; others stay as they are. */
-function explain(error: unknown, what: string): unknown {
-  const code = errorCode(error);
-  if (error instanceof LullError || code === undefined) return error;
-  const reason = (error as Error).message;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new LullError('disk_full', `${what}: no space left (${reason})`, { cause: error });
-  }
-  if (UNWRITABLE.has(code)) {
-    return new LullError('data_unwritable', `${what}: ${reason}`, { cause: error });
-  }
-  return new LullError('log_failed', `${what}: ${reason}`, { cause: error });
 }
