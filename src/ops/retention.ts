@@ -1,4 +1,5 @@
 /** Keeps what grows within its bounds: events by age and size, sessions by size; what is safe only. */
+import type { SessionDefinition } from '../core/definition.ts';
 import { LullError } from '../errors.ts';
 import type { History } from '../history/history.ts';
 import type { Topic } from '../log/log.ts';
@@ -12,6 +13,8 @@ export interface RetentionOptions {
   readonly history: History;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly definition: SessionDefinition;
+  /** How long events are kept once nothing can change their session any more. */
   readonly retainEventsMs: number;
   readonly maxDiskBytes: number;
 }
@@ -76,7 +79,8 @@ export async function keepBounds(
   const safe = await store.sync();
   const bytes = events.sizeBytes() + (await store.sizeBytes()) + (await history.sizeBytes());
   const over = bytes > maxDiskBytes;
-  const oldest = clock.nowMs() - options.retainEventsMs;
+  const { gapMs, tiersMs } = options.definition;
+  const oldest = clock.nowMs() - options.retainEventsMs - gapMs - tiersMs.at(-1)!;
   const offsets: number[] = [];
   for (let partition = 0; partition < events.partitionCount; partition++) {
     const safeOffset = safe.get(partition) ?? 0;
