@@ -1,4 +1,6 @@
-/** The core alone: events applied a second on one thread, from decoded events, against a plain loop. */
+/**
+ * The core alone: events applied a second on one thread, from decoded events, against a plain loop.
+ */
 import { parseArgs } from 'node:util';
 import { DEFAULT_DEFINITION } from '../src/core/definition.ts';
 import type { Event } from '../src/core/event.ts';

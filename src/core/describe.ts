@@ -110,7 +110,9 @@ const SOCIAL_HOSTS =
   /(^|\.)(facebook|instagram|twitter|x|t|linkedin|lnkd|pinterest|reddit|tiktok|youtube|bsky)\./;
 const PAID_MEDIA = /^(cpc|ppc|paid.*|cpm|cpv|display|banner|retargeting)$/;
 
-/** The channel a visit came by, from its first event; a tagged campaign counts before a referrer. */
+/**
+ * The channel a visit came by, from its first event; a tagged campaign counts before a referrer.
+ */
 export function channelOf(attribution: Attribution | null): Channel {
   const medium = attribution?.utmMedium?.toLowerCase() ?? null;
   const host = hostOf(attribution?.referrer ?? null);

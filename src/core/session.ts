@@ -56,7 +56,9 @@ export class Session {
   /** The figures of the events before those; null while there are none. */
   folded: Figures | null = null;
   ids: EventIds = new EventIds();
-  /** How its events came: these alone depend on the order of arrival. Times are ±Infinity at first. */
+  /**
+   * How its events came: these alone depend on the order of arrival. Times are ±Infinity at first.
+   */
   firstArrival = Number.POSITIVE_INFINITY;
   lastArrival = Number.NEGATIVE_INFINITY;
   lateCount = 0;

@@ -1,4 +1,6 @@
-/** The core for programs: sessions of an array, or of a stream under a clock of the caller's own. */
+/**
+ * The core for programs: sessions of an array, or of a stream under a clock of the caller's own.
+ */
 import { DEFAULT_DEFINITION, definitionProblem, type SessionDefinition } from './definition.ts';
 import { describe } from './describe.ts';
 import { decodeEvent, type Event, type Rejection } from './event.ts';

@@ -10,7 +10,9 @@ export interface Querying {
 }
 
 export interface Sql extends Querying {
-  /** Runs `work` in a transaction of its own: committed when it resolves, undone when it rejects. */
+  /**
+   * Runs `work` in a transaction of its own: committed when it resolves, undone when it rejects.
+   */
   transaction<T>(work: (inside: Querying) => Promise<T>): Promise<T>;
   /** Bytes that the database takes where it is stored. */
   sizeBytes(): Promise<number>;

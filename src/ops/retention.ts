@@ -1,4 +1,6 @@
-/** Keeps what grows within its bounds: events by age and size, sessions by size; what is safe only. */
+/**
+ * Keeps what grows within its bounds: events by age and size, sessions by size; what is safe only.
+ */
 import type { SessionDefinition } from '../core/definition.ts';
 import { LullError } from '../errors.ts';
 import type { History } from '../history/history.ts';

@@ -1,4 +1,6 @@
-/** A session as a line of NDJSON: what `JSON.stringify(describe(…))` gives, several times faster. */
+/**
+ * A session as a line of NDJSON: what `JSON.stringify(describe(…))` gives, several times faster.
+ */
 import { durationText } from '../core/definition.ts';
 import { channelOf, describe, type Identity } from '../core/describe.ts';
 import type { Figures, MoneyFigure } from '../core/figures.ts';
@@ -78,8 +80,8 @@ function writeOrdinary(
   json.number(figures.addToCarts);
   json.raw(',"purchases":');
   json.number(figures.purchases);
-  writeMoney(json, ',"revenue":{', figures.revenue);
-  writeMoney(json, ',"cartValue":{', figures.cartValue);
+  writeMoney(json, ',"revenue":', figures.revenue);
+  writeMoney(json, ',"cartValue":', figures.cartValue);
   writeOrigin(json, figures);
   json.raw(',"bounced":');
   json.boolean(session.eventCount === 1 && figures.pageViews === 1);
@@ -92,38 +94,50 @@ function writeOrdinary(
 
 function writeTypes(json: JsonBytes, { types }: Figures): void {
   const { names, values } = types;
-  const order = names.map((_, index) => index);
-  order.sort((one, other) => (names[one]! < names[other]! ? -1 : 1));
-  json.raw(',"eventCounts":{');
-  for (const [position, index] of order.entries()) {
-    if (position > 0) json.raw(',');
+  const order = orderOf(names);
+  let start = ',"eventCounts":{';
+  for (const index of order) {
+    json.raw(start);
     json.text(names[index]!);
     json.raw(':');
     json.number(values[index]!.count);
+    start = ',';
   }
-  json.raw('},"firstEventTimes":{');
-  for (const [position, index] of order.entries()) {
-    if (position > 0) json.raw(',');
+  start = '},"firstEventTimes":{';
+  for (const index of order) {
+    json.raw(start);
     json.text(names[index]!);
     json.raw(':');
     json.time(values[index]!.firstTime);
+    start = ',';
   }
   json.raw('}');
 }
 
-function writeMoney(json: JsonBytes, start: string, sums: SmallestNames<MoneyFigure>): void {
-  json.raw(start);
-  if (sums.names.length > 0) {
-    let first = true;
-    for (const [currency, { micros }] of sums.sorted()) {
-      if (!first) json.raw(',');
-      first = false;
-      json.text(currency);
-      json.raw(':');
-      json.number(moneyNumber(micros));
-    }
+/** Indexes of the names in order; overwritten by the next call. There are a few only. */
+function orderOf(names: readonly string[]): readonly number[] {
+  while (ORDER.length > names.length) ORDER.pop();
+  for (let index = 0; index < names.length; index++) {
+    let at = index;
+    for (; at > 0 && names[ORDER[at - 1]!]! > names[index]!; at--) ORDER[at] = ORDER[at - 1]!;
+    ORDER[at] = index;
   }
-  json.raw('}');
+  return ORDER;
+}
+
+const ORDER: number[] = [];
+
+function writeMoney(json: JsonBytes, name: string, sums: SmallestNames<MoneyFigure>): void {
+  let start = '{';
+  json.raw(name);
+  for (const index of orderOf(sums.names)) {
+    json.raw(start);
+    json.text(sums.names[index]!);
+    json.raw(':');
+    json.number(moneyNumber(sums.values[index]!.micros));
+    start = ',';
+  }
+  json.raw(start === ',' ? '}' : '{}');
 }
 
 /** Conversion, and where the visit came from. */

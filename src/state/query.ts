@@ -23,7 +23,9 @@ export interface PartitionStatus {
 export interface SessionQuery {
   /** A user's sessions that are not settled yet, latest end first. */
   sessionsOf(userId: string): Promise<SessionRecord[]>;
-  /** Resolves true once `offset` of the partition is committed and published, false after the wait. */
+  /**
+   * Resolves true once `offset` of the partition is committed and published, false after the wait.
+   */
   waitVisible(partition: number, offset: number, timeoutMs: number): Promise<boolean>;
   status(): PartitionStatus[];
 }

@@ -1,4 +1,6 @@
-/** A gateway on a free port, over a real log and live cache; history and state as a test has them. */
+/**
+ * A gateway on a free port, over a real log and live cache; history and state as a test has them.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

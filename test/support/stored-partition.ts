@@ -1,4 +1,6 @@
-/** A partition over a store that is a map: for tests that cut a stream into commits and restarts. */
+/**
+ * A partition over a store that is a map: for tests that cut a stream into commits and restarts.
+ */
 import { Buffer } from 'node:buffer';
 import type { SessionDefinition } from '../../src/core/definition.ts';
 import type { Event } from '../../src/core/event.ts';

@@ -1,4 +1,6 @@
-/** Repeatable randomness: the sfc32 generator (Chris Doty-Humphrey, PractRand), seeded by a text. */
+/**
+ * Repeatable randomness: the sfc32 generator (Chris Doty-Humphrey, PractRand), seeded by a text.
+ */
 import { hash53 } from '../../core/hash.ts';
 
 export class Random {

@@ -29,7 +29,9 @@ const REGULAR_LULL_MS = [31 * 60_000, 34 * 60_000] as const;
 
 /** Each place in the shop is taken by these many users in turn: what bounds the population. */
 const USERS_PER_PLACE = 100;
-/** The next visitor of a place is up to this many further on: a user stays away 20 visits or more. */
+/**
+ * The next visitor of a place is up to this many further on: a user stays away 20 visits or more.
+ */
 const MAX_STRIDE = 5;
 
 /** How the network treats events. A retry sends the same event again, id and all. */

@@ -1,4 +1,6 @@
-/** One partition's serial task: read, prefetch, apply, sweep, freeze. It never waits for a commit. */
+/**
+ * One partition's serial task: read, prefetch, apply, sweep, freeze. It never waits for a commit.
+ */
 
 import type { SessionDefinition } from '../../core/definition.ts';
 import type { Event } from '../../core/event.ts';
