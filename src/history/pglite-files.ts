@@ -1,5 +1,6 @@
 /** PGlite's files in a folder, synced when PostgreSQL asks for it. */
-import { closeSync, fsyncSync, openSync, readdirSync } from 'node:fs';
+import { fsyncSync } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { NodeFS } from '@electric-sql/pglite/nodefs';
@@ -42,20 +43,18 @@ export class SyncedFiles extends NodeFS {
 }
 
 /** Syncs every file and folder below a folder, and itself. */
-export function syncTree(directory: string): void {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) syncTree(path);
-    else if (entry.isFile()) syncPath(path);
-  }
-  syncPath(directory);
+export async function syncTree(directory: string): Promise<void> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  // At once: the file system then writes its journal a few times instead of a thousand.
+  await Promise.all(entries.map((entry) => syncPath(join(entry.parentPath, entry.name))));
+  await syncPath(directory);
 }
 
-export function syncPath(path: string): void {
-  const descriptor = openSync(path, 'r');
+export async function syncPath(path: string): Promise<void> {
+  const file = await open(path, 'r');
   try {
-    fsyncSync(descriptor);
+    await file.sync();
   } finally {
-    closeSync(descriptor);
+    await file.close();
   }
 }

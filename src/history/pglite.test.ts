@@ -6,7 +6,7 @@ import { historyContract } from './history.contract.ts';
 import { openEmbeddedSql } from './pglite.ts';
 import { openSqlHistory } from './sql-history.ts';
 
-const TABLES = 'user_sessions, session_lineage, session_buckets, history_positions';
+const TABLES = ['user_sessions', 'session_lineage', 'session_buckets', 'history_positions'];
 
 historyContract('PGlite', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'lull-history-'));
@@ -18,7 +18,7 @@ historyContract('PGlite', async () => {
     history,
     query: (text) => sql.query(text, []),
     async clear() {
-      await sql.query(`TRUNCATE ${TABLES}`);
+      for (const table of TABLES) await sql.query(`DELETE FROM ${table}`);
     },
     async reopen() {
       await opened.close();

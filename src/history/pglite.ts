@@ -47,7 +47,7 @@ async function createDatabase(directory: string): Promise<void> {
     worker.once('exit', () => resolve());
   });
   renameSync(unfinished, directory);
-  syncPath(dirname(directory));
+  await syncPath(dirname(directory));
 }
 
 function startWorker(task: WorkerTask): Worker {

@@ -54,12 +54,12 @@ class SqlHistory implements History {
     await this.#sql.transaction(async (inside) => {
       if (positions.length > 0) await inside.query(STORE_POSITIONS, [JSON.stringify(positions)]);
       if (closed.length > 0) {
-        const json = storableJson(closed);
-        await inside.query(UPSERT_SESSIONS, [json]);
-        await inside.query(LEAVE_LINEAGE, [json]);
+        await inside.query(UPSERT_SESSIONS, [storableJson(closed)]);
+        const ids = closed.map(({ sessionId, revision }) => ({ sessionId, revision }));
+        await inside.query(LEAVE_LINEAGE, [storableJson(ids)]);
       }
       if (gone.length > 0) {
-        const json = storableJson(gone);
+        const json = storableJson(gone.map(lineageOf));
         await inside.query(UPSERT_LINEAGE, [json]);
         await inside.query(TAKE_OUT_SESSIONS, [json]);
       }
@@ -147,6 +147,13 @@ function newest(records: readonly SentRecord[]): { closed: SentRecord[]; gone: S
     (out ? gone : closed).push(record);
   }
   return { closed, gone };
+}
+
+/** What the lineage keeps: of an open session nothing but when it may go. */
+function lineageOf(record: SentRecord): Record<string, unknown> {
+  const { sessionId, revision } = record;
+  if (record.state === 'merged') return { sessionId, revision, mergedInto: record.mergedInto };
+  return { sessionId, revision, endTime: record.endTime };
 }
 
 /** One row more than the limit was asked for: whether it came says if there is a next page. */
