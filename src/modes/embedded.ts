@@ -125,7 +125,8 @@ interface Stores {
   readonly live: Live;
 }
 
-async function openStores({ config, clock, lifecycle }: EmbeddedOptions): Promise<Stores> {
+async function openStores(options: EmbeddedOptions): Promise<Stores> {
+  const { config, clock, logger, lifecycle } = options;
   const { definition, dataDir, partitions: partitionCount } = config;
   await makeFolder(dataDir);
   // The state's lock keeps a second process off the whole folder, so it comes first.
@@ -145,6 +146,8 @@ async function openStores({ config, clock, lifecycle }: EmbeddedOptions): Promis
     maxBytes: Math.ceil(config.maxDiskBytes / 2),
   });
   lifecycle.add('log', () => events.close());
+  const { cutBytes } = events;
+  if (cutBytes > 0) logger.warn({ cutBytes }, 'the end of the log was not written to its end');
   const history = await openEmbeddedHistory({ directory: join(dataDir, 'history') });
   lifecycle.add('history', () => history.close());
   const live = openProcessLive({

@@ -126,8 +126,11 @@ export class PartitionTask {
   /** One turn: a batch of input, then what is due. Returns whether there may be more to do now. */
   async turn(): Promise<boolean> {
     const { input, partition } = this.#options;
+    const endOffset = input.endOffset(partition);
     const records = await input.read(partition, this.#nextOffset, READ_BYTES);
     if (records.length > 0) await this.#applyAll(records);
+    // Offsets may have holes: where there is nothing to read, nothing is left to wait for.
+    else this.#nextOffset = Math.max(this.#nextOffset, endOffset);
     this.#watchIdle();
     const swept = await this.#sweep();
     return !this.atEnd || !swept;
