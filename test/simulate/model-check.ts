@@ -2,71 +2,55 @@
 import assert from 'node:assert/strict';
 import { inspect, isDeepStrictEqual } from 'node:util';
 import type { SessionDefinition } from '../../src/core/definition.ts';
-import { decodeEvent } from '../../src/core/event.ts';
 import { partitionOf } from '../../src/core/hash.ts';
 import type { SentRecord, SessionRecord } from '../../src/core/output.ts';
 import type { Live } from '../../src/live/live.ts';
-import type { LogRecord } from '../../src/log/log.ts';
 import type { SessionQuery } from '../../src/state/query.ts';
 import type { MemoryStore } from '../support/memory-store.ts';
-import { Oracle, type OracleSend, type OracleSession } from './oracle.ts';
-import type { Tally } from './simulation.ts';
+import type { Oracle, OracleSend, OracleSession } from './oracle.ts';
+import type { PartitionModel, Tally } from './partition-model.ts';
 
 export interface Checked {
   readonly definition: SessionDefinition;
-  readonly logId: string;
-  /** By partition, all that ever became durable. */
-  readonly log: readonly (readonly LogRecord[])[];
+  /** By partition; each has taken in all that ever became durable. */
+  readonly models: readonly PartitionModel[];
+  readonly live: Live;
   /** Without silence every single sending is known; with it, what it all comes to. */
   readonly exact: boolean;
-  readonly tally: Tally;
-}
-
-interface Modelled {
-  readonly oracle: Oracle;
-  /** Offsets and reasons of what was refused. */
-  readonly late: string[];
-  readonly rejected: string[];
-  readonly lastUsers: Set<string>;
 }
 
 /** Everything is settled by now, but for the sessions of each partition's last event. */
-export async function checkAgainstModel(
-  checked: Checked & { readonly store: MemoryStore; readonly live: Live },
+export async function checkAtEnd(
+  checked: Checked & { readonly store: MemoryStore; readonly tally: Tally },
 ): Promise<void> {
-  const { log, store, live, exact, tally } = checked;
-  for (const [partition, records] of log.entries()) {
-    const model = modelOf(checked, partition, records, tally);
-    assert.equal(model.lastUsers.size, 1, 'the last event did not settle the others');
+  const { models, store, live, exact } = checked;
+  for (const [partition, { oracle, late, rejected }] of models.entries()) {
+    const lastUsers = new Set(oracle.open().map((session) => session.userId));
+    assert.equal(lastUsers.size, 1, 'the last event did not settle the others');
     const sent = (await outputs(store, 'sessions', partition)) as unknown as SentRecord[];
     checkRevisions(sent);
-    if (exact) compareEach(partition, byRevision(sent), among(model.oracle.sent, sent));
-    compareEach(partition, finals(sent), finals(model.oracle.sent));
-    checkCounted(model, sent);
-    assert.deepEqual(await refusals(store, 'late-events', partition), model.late);
+    if (exact) compareEach(partition, byRevision(sent), among(oracle.sent, sent));
+    compareEach(partition, finals(sent), finals(oracle.sent));
+    checkCounted(oracle, lastUsers, sent);
+    assert.deepEqual(await refusals(store, 'late-events', partition), late);
     // Within one batch, what can't be read is refused before what is too far in the future.
-    const rejected = await refusals(store, 'rejected-events', partition);
-    assert.deepEqual(rejected.sort(), model.rejected.sort());
-    await checkEmpty(store, partition, model.lastUsers);
-    tallyUp(checked, model.oracle.sent, sent, tally);
+    const refused = await refusals(store, 'rejected-events', partition);
+    assert.deepEqual(refused.sort(), [...rejected].sort());
+    await checkEmpty(store, partition, lastUsers);
+    tallyUp(checked, oracle.sent, sent, models[partition]!.fates);
   }
   // What is live is live everywhere: each partition's last event, and nothing else.
-  assert.equal(await live.size(), log.length);
+  assert.equal(await live.size(), models.length);
 }
 
 /** All that came is processed and nothing is due: what the owner of the state answers then. */
 export async function checkAtRest(
-  checked: Checked & {
-    readonly processor: SessionQuery;
-    readonly live: Live;
-    readonly users: readonly string[];
-  },
+  checked: Checked & { readonly processor: SessionQuery; readonly users: readonly string[] },
 ): Promise<void> {
-  const { definition, log, exact, processor, live, users } = checked;
+  const { definition, models, exact, processor, live, users } = checked;
   const status = processor.status();
-  const models = log.map((records, partition) => modelOf(checked, partition, records, {}));
   for (const userId of users) {
-    const partition = partitionOf(userId, log.length);
+    const partition = partitionOf(userId, models.length);
     const sessions = await processor.sessionsOf(userId);
     const open = sessions.filter((session) => session.state === 'active');
     for (const { endTime } of open) {
@@ -96,37 +80,6 @@ function is({ sessionId }: { readonly sessionId: string }) {
   return (other: { readonly sessionId: string }) => other.sessionId === sessionId;
 }
 
-function modelOf(
-  checked: Checked,
-  partition: number,
-  records: readonly LogRecord[],
-  tally: Tally,
-): Modelled {
-  const { definition, logId, log } = checked;
-  const oracle = new Oracle(definition, logId, partition);
-  const late: string[] = [];
-  const rejected: string[] = [];
-  for (const { offset, value, arrivalMs } of records) {
-    const raw = JSON.parse(Buffer.from(value).toString());
-    const decoded = decodeEvent(raw, `${logId}/${partition}/${offset}`);
-    if (!decoded.ok) {
-      rejected.push(`${offset} ${decoded.rejection.code}`);
-      continue;
-    }
-    const { event } = decoded;
-    if (partitionOf(event.userId, log.length) !== partition) {
-      rejected.push(`${offset} wrong_partition`);
-      continue;
-    }
-    const fate = oracle.apply({ event, offset, arrivalMs });
-    tally[fate] = (tally[fate] ?? 0) + 1;
-    if (fate === 'late') late.push(`${offset} too_late`);
-    if (fate === 'rejected') rejected.push(`${offset} timestamp_in_future`);
-  }
-  const lastUsers = new Set(oracle.open().map((session) => session.userId));
-  return { oracle, late, rejected, lastUsers };
-}
-
 function checkRevisions(sent: readonly SentRecord[]): void {
   const revisions = new Map<string, number>();
   const absorbed = new Set<string>();
@@ -139,7 +92,11 @@ function checkRevisions(sent: readonly SentRecord[]): void {
 }
 
 /** Every accepted event is in exactly one session at the end. */
-function checkCounted({ oracle, lastUsers }: Modelled, sent: readonly SentRecord[]): void {
+function checkCounted(
+  oracle: Oracle,
+  lastUsers: ReadonlySet<string>,
+  sent: readonly SentRecord[],
+): void {
   const sessions = [...newest(sent).values()].filter((record) => record.state !== 'merged');
   const counted = sessions.reduce((sum, session) => sum + session.eventCount, 0);
   const open = oracle.open().reduce((sum, session) => sum + session.eventCount, 0);
@@ -235,14 +192,15 @@ async function refusals(store: MemoryStore, topic: string, partition: number): P
 }
 
 function tallyUp(
-  { definition, exact }: Checked,
+  { definition, exact, tally }: Checked & { readonly tally: Tally },
   expected: readonly OracleSend[],
   sent: readonly SentRecord[],
-  tally: Tally,
+  fates: Tally,
 ): void {
   const count = (what: string, times: number) => {
     tally[what] = (tally[what] ?? 0) + times;
   };
+  for (const [fate, times] of Object.entries(fates)) count(fate, times);
   const inState = (state: string) => sent.filter((record) => record.state === state).length;
   count('sessions merged', inState('merged'));
   count('sessions amended', inState('amended'));

@@ -1,6 +1,7 @@
 /** One thread's share of the seeds. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { simulate, type Tally } from './simulation.ts';
+import type { Tally } from './partition-model.ts';
+import { simulate } from './simulation.ts';
 import { loadSystem } from './system-code.ts';
 
 export interface Share {

@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
+import type { Tally } from './partition-model.ts';
 import type { Share, ShareResult } from './simulate-worker.ts';
-import { ALL_CRASHES, type Tally } from './simulation.ts';
+import { ALL_CRASHES } from './simulation.ts';
 
 const FIRST_SEED = Number(process.env['SIMULATE_SEED'] ?? 1);
 const COUNT = Number(process.env['SIMULATE_COUNT'] ?? 5000);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { SessionDefinition } from '../../src/core/definition.ts';
 import type { Live } from '../../src/live/live.ts';
-import type { LogRecord, NewRecord } from '../../src/log/log.ts';
+import type { NewRecord } from '../../src/log/log.ts';
 import type { PartitionStatus } from '../../src/state/query.ts';
 import type { StateStore } from '../../src/state/state.ts';
 import { MemoryStore } from '../support/memory-store.ts';
@@ -10,7 +10,8 @@ import { MemoryTopic } from '../support/memory-topic.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { CRASH_POINTS, type CrashPoint, Life } from './crash-points.ts';
 import { FaultyLive, FaultyReader, FaultyStore } from './faulty-parts.ts';
-import { type Checked, checkAgainstModel, checkAtRest } from './model-check.ts';
+import { type Checked, checkAtEnd, checkAtRest } from './model-check.ts';
+import { PartitionModel, type Tally } from './partition-model.ts';
 import type { SystemCode } from './system-code.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import { Visitors } from './visitors.ts';
@@ -32,9 +33,6 @@ export interface SimulationOptions {
   readonly wrapStore?: (store: StateStore) => StateStore;
 }
 
-/** How often each thing happened that a simulation is there for. */
-export type Tally = Record<string, number>;
-
 /** Rejects, with what differs, when the system did not do what the model says. */
 export async function simulate(options: SimulationOptions): Promise<Tally> {
   return new Simulation(options).run();
@@ -52,8 +50,8 @@ class Simulation {
   readonly #clock = new VirtualClock(START_MS);
   readonly #visitors: Visitors;
   readonly #tally: Tally = {};
-  /** All records that became durable, by partition: the truth that everything is held against. */
-  readonly #log: LogRecord[][];
+  /** What the naive model makes of all that became durable, by partition. */
+  readonly #models: readonly PartitionModel[];
   #input: MemoryTopic;
   #store: MemoryStore;
   #life: Life;
@@ -74,7 +72,6 @@ class Simulation {
     this.#partitionCount = this.#pick([1, 2, 3]);
     this.#memoryUsers = this.#pick([0, 3, 1000]);
     this.#withIds = this.#random() < 0.6;
-    this.#log = Array.from({ length: this.#partitionCount }, () => []);
     this.#life = new Life(this.#random);
     const clock = this.#clock;
     const partitionCount = this.#partitionCount;
@@ -82,7 +79,12 @@ class Simulation {
       definition: this.#definition,
       ...{ partitionCount, clock, random: this.#random, withIds: this.#withIds },
     });
-    const topic = { name: 'user-events', logId: `log-${options.seed}`, partitionCount, clock };
+    const logId = `log-${options.seed}`;
+    this.#models = Array.from(
+      { length: partitionCount },
+      (_, partition) => new PartitionModel(this.#definition, logId, partition, partitionCount),
+    );
+    const topic = { name: 'user-events', logId, partitionCount, clock };
     this.#input = new MemoryTopic({ ...topic, sync: this.#appendHook() });
     const store = { partitionCount, outputTopics: OUTPUTS, clock };
     this.#store = new MemoryStore({ ...store, write: this.#commitHook() });
@@ -225,8 +227,8 @@ class Simulation {
     const store = new FaultyStore(this.#store, this.#life);
     const input = this.#input;
     const synced = await store.sync();
-    await this.#copyLog();
-    const offsets = this.#log.map((_, partition) => synced.get(partition) ?? 0);
+    await this.#showModels();
+    const offsets = this.#models.map((_, partition) => synced.get(partition) ?? 0);
     await input.release(offsets);
   }
 
@@ -261,12 +263,11 @@ class Simulation {
   async #rest(): Promise<void> {
     await this.#drain();
     if (this.#life.isOver) return;
-    await this.#copyLog();
+    await this.#showModels();
     const processor = this.#processor;
-    const live = this.#live;
     const { users } = this.#visitors;
     this.#count('looked at while at rest');
-    await this.#life.await(checkAtRest({ ...this.#checked(), processor, live, users }));
+    await this.#life.await(checkAtRest({ ...this.#checked(), processor, users }));
   }
 
   /** Closes all sessions by events of users who have nothing else, and compares everything. */
@@ -282,26 +283,24 @@ class Simulation {
       this.#append([this.#visitors.ownEvent(partition)]);
     }
     await this.#drain();
-    await this.#copyLog();
-    await checkAgainstModel({ ...this.#checked(), store: this.#store, live: this.#live });
+    await this.#showModels();
+    await checkAtEnd({ ...this.#checked(), store: this.#store, tally: this.#tally });
   }
 
   #checked(): Checked {
     return {
       definition: this.#definition,
-      logId: this.#input.logId,
-      log: this.#log,
+      models: this.#models,
+      live: this.#live,
       exact: this.#definition.idleMs === NEVER_MS,
-      tally: this.#tally,
     };
   }
 
-  /** Keeps what is durable before the log may let go of it. */
-  async #copyLog(): Promise<void> {
+  /** Shows the models what is durable, before the log may let go of it. */
+  async #showModels(): Promise<void> {
     const input = this.#input;
-    for (const [partition, records] of this.#log.entries()) {
-      const durable = await input.read(partition, 0, Number.POSITIVE_INFINITY);
-      records.push(...durable.filter(({ offset }) => offset > (records.at(-1)?.offset ?? -1)));
+    for (const [partition, model] of this.#models.entries()) {
+      model.take(await input.read(partition, model.nextOffset, Number.POSITIVE_INFINITY));
     }
   }
 
