@@ -3,6 +3,7 @@ import type { SessionDefinition } from '../core/definition.ts';
 import type { Identity } from '../core/describe.ts';
 import { Partition } from '../core/partition.ts';
 import { type Session, tiersPassedAt } from '../core/session.ts';
+import type { User } from '../core/user.ts';
 import { NO_ID } from './decoder.ts';
 import type { EventCursor } from './event-cursor.ts';
 import type { Described } from './session-json.ts';
@@ -11,7 +12,7 @@ import type { Vocabulary } from './vocabulary.ts';
 /** Later than anything: nothing closes, so nothing is late. */
 const NEVER_MS = 2 ** 50;
 /** Ids of events without one: below zero (no duplicates) and rising with their order. */
-const FIRST_NO_ID = -(2 ** 52);
+const FIRST_NO_ID = -(2 ** 31);
 
 /**
  * Every session, by user and start. Each user has a partition to itself, whose events come in
@@ -30,7 +31,7 @@ export function* sessionsInOrder(
     // Ids depend on the user and the time of a session's first event, not on its place in a file.
     const identity = { logId: `sessionize:${userId}`, partition: 0 };
     const partition = new Partition({ definition: open, identity, stored: false });
-    let sessions: Session[] = [];
+    let user: User | undefined;
     let offset = -1;
     let withoutId = FIRST_NO_ID;
     while (cursor.nextEvent()) {
@@ -38,12 +39,12 @@ export function* sessionsInOrder(
       const idHash = cursor.idHash === NO_ID ? withoutId++ : cursor.idHash;
       offset = Math.max(offset + 1, time);
       partition.apply(vocabulary.event(userId, time, idHash, cursor.texts), offset, null);
-      sessions = partition.users.get(userId)!.sessions;
-      while (sessions.length > 1 && sessions[0]!.end + definition.gapMs < time) {
-        yield settled(identity, definition, userId, sessions.shift()!, clockMs);
+      user ??= partition.users.get(userId)!;
+      while (user.sessions.length > 1 && user.sessions[0]!.end + definition.gapMs < time) {
+        yield settled(identity, definition, userId, user.sessions.shift()!, clockMs);
       }
     }
-    for (const session of sessions) {
+    for (const session of user!.sessions) {
       yield settled(identity, definition, userId, session, clockMs);
     }
   }
