@@ -139,7 +139,7 @@ export class Loader {
       if (looks-- <= 0 || users.size <= keep) return;
       const clean = user.loaded && !user.dirty && user.frozenIn <= this.#committed;
       // Where all is sent, what remains waits for the event clock, which names it then.
-      const isSent = user.nextDue < sendingClock && user.computeSend(definition) === FOREVER;
+      const isSent = user.computeSend(definition) === FOREVER;
       const reached = isSent ? clock : sendingClock;
       const named =
         user.storedMinute === null

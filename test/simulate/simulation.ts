@@ -192,9 +192,21 @@ class Simulation {
       await this.#life.await(this.#commit);
       this.#startCommit();
       if (this.#random() < 0.5) await this.#settled();
-    } else if (luck < 0.93) this.#clock.advance(this.#pauseMs());
+    } else if (luck < 0.91) this.#clock.advance(this.#pauseMs());
+    else if (luck < 0.93) await this.#breakSilence();
     else if (luck < 0.98) this.#operate(this.#syncAndRelease());
     else await this.#rest();
+  }
+
+  /** After a long silence comes word of what was said in the midst of it, and silence again. */
+  async #breakSilence(): Promise<void> {
+    const silenceMs = 3 * this.#pauseMs();
+    this.#clock.advance(silenceMs);
+    await this.#turn();
+    this.#append([this.#visitors.delayed(this.#random() * silenceMs)]);
+    await this.#rest();
+    this.#clock.advance(silenceMs);
+    await this.#rest();
   }
 
   #pauseMs(): number {

@@ -46,6 +46,13 @@ export class Visitors {
     return record;
   }
 
+  /** An event that was under way for so long. */
+  delayed(byMs: number): NewRecord {
+    const record = this.#event(Math.floor(this.#clock.nowMs() - byMs));
+    this.#produced.push(record);
+    return record;
+  }
+
   /** An event of a user of its own, now. */
   ownEvent(partition: number): NewRecord {
     for (let attempt = 0; ; attempt++) {
@@ -55,9 +62,9 @@ export class Visitors {
     }
   }
 
-  #event(): NewRecord {
+  #event(at?: number): NewRecord {
     const userId = this.#pick(this.users);
-    const timestamp = Math.floor(this.#time(userId));
+    const timestamp = at ?? Math.floor(this.#time(userId));
     this.#times.set(userId, [timestamp, ...this.#timesOf(userId)].slice(0, KEPT_TIMES));
     const { endTypes } = this.#definition;
     const ends = endTypes.length > 0 && this.#random() < 0.06;

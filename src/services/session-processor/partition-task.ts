@@ -253,7 +253,11 @@ export class PartitionTask {
     if (sendingClock === Number.NEGATIVE_INFINITY) return true;
     const listed = await this.#loadDue(sendingClock);
     const swept = this.partition.sweep(sendingClock, SWEEP_USERS) < SWEEP_USERS;
-    if (listed && swept) this.#loader.evict(this.#options.memoryUsers, sendingClock);
+    if (listed && swept) {
+      // The sending clock may have been further: what the index named then it won't name again.
+      const namedUntilMs = (this.#sentThrough!.minute - 1) * MINUTE_MS;
+      this.#loader.evict(this.#options.memoryUsers, Math.max(sendingClock, namedUntilMs));
+    }
     return listed && swept;
   }
 
