@@ -1,0 +1,128 @@
+/** Sessions close when traffic stops, whoever else waits, and whether or not they are in memory. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DEFAULT_DEFINITION } from '../../src/core/definition.ts';
+import type { SentRecord } from '../../src/core/output.ts';
+import { openProcessLive } from '../../src/live/process-live.ts';
+import {
+  decodeLive,
+  SessionProcessor,
+} from '../../src/services/session-processor/session-processor.ts';
+import { MemoryStore } from '../support/memory-store.ts';
+import { MemoryTopic } from '../support/memory-topic.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+const MINUTE_MS = 60_000;
+const TEN_MS = Date.UTC(2026, 0, 1, 10);
+const LOG_ID = 'log';
+
+interface Quiet {
+  readonly clock: VirtualClock;
+  /** An event that happened so many minutes after ten. */
+  readonly event: (userId: string, minute: number) => Promise<void>;
+  /** What was sent so far, after all that can be done now is done. */
+  readonly sent: () => Promise<string[]>;
+}
+
+/** One partition that keeps no user in memory longer than it must. */
+async function openQuiet(): Promise<Quiet> {
+  const clock = new VirtualClock(TEN_MS);
+  const input = new MemoryTopic({ name: 'user-events', logId: LOG_ID, partitionCount: 1, clock });
+  const store = new MemoryStore({
+    ...{ partitionCount: 1, clock },
+    outputTopics: ['sessions', 'late-events', 'rejected-events'],
+  });
+  const definition = DEFAULT_DEFINITION;
+  const live = openProcessLive({
+    ...{ clock, ttlMs: 1e12, maxUsers: 10 },
+    decode: (userId, bytes) =>
+      decodeLive(definition, { logId: LOG_ID, partition: 0 }, userId, bytes),
+  });
+  const processor = await SessionProcessor.open({
+    ...{ definition, input, store, live, clock },
+    ...{ commitIntervalMs: 1, memoryUsers: 0 },
+  });
+  return {
+    clock,
+    event: async (userId, minute) => {
+      const timestamp = TEN_MS + minute * MINUTE_MS;
+      const event = { eventId: `${userId}-${minute}`, userId, eventType: 'CLICK', timestamp };
+      const value = Buffer.from(JSON.stringify(event));
+      await input.append([{ partition: 0, key: userId, value }]);
+    },
+    sent: async () => {
+      // A user is let go of at the second look that finds it unused.
+      for (let round = 0; round < 3; round++) {
+        while (await processor.turn());
+        await processor.commit();
+      }
+      const records = await store.topic('sessions').read(0, 0, Number.POSITIVE_INFINITY);
+      return records.map(({ value }) => {
+        const record = JSON.parse(Buffer.from(value).toString()) as SentRecord;
+        return `${record.userId} ${record.state} r${record.revision}`;
+      });
+    },
+  };
+}
+
+test('after idle, with no event at all', async () => {
+  const { clock, event, sent } = await openQuiet();
+  await event('one', 0);
+  assert.deepEqual(await sent(), []);
+  // The sending clock runs from the event clock on, a millisecond beyond the deadline here.
+  clock.advance(35 * MINUTE_MS);
+  assert.deepEqual(await sent(), []);
+  clock.advance(1);
+  assert.deepEqual(await sent(), ['one closed r1']);
+});
+
+test('not before idle has passed, counted from when the event clock last moved', async () => {
+  const { clock, event, sent } = await openQuiet();
+  clock.advance(60 * MINUTE_MS);
+  await event('one', 0);
+  await event('two', 60);
+  assert.deepEqual(await sent(), ['one closed r1']);
+  // An event for the past is late for nobody else, and does not move the clock.
+  clock.advance(MINUTE_MS / 2);
+  await event('three', 59);
+  assert.deepEqual(await sent(), ['one closed r1']);
+  clock.advance(34 * MINUTE_MS + MINUTE_MS / 2);
+  assert.deepEqual(await sent(), ['one closed r1', 'three closed r1']);
+});
+
+test('a session from within an earlier silence, whose user was let go of meanwhile', async () => {
+  const { clock, event, sent } = await openQuiet();
+  await event('one', 0);
+  await sent();
+  clock.advance(120 * MINUTE_MS);
+  assert.deepEqual(await sent(), ['one closed r1']);
+  await event('two', 60);
+  assert.deepEqual(await sent(), ['one closed r1']);
+  clock.advance(36 * MINUTE_MS);
+  assert.deepEqual(await sent(), ['one closed r1', 'two closed r1']);
+});
+
+test('a live session of a user with a closed one that waits to be forgotten', async () => {
+  const { clock, event, sent } = await openQuiet();
+  await event('one', 0);
+  // By silence the first session is past its last tier before the second one is due.
+  clock.advance(24 * 60 * MINUTE_MS + 20 * MINUTE_MS);
+  await event('one', 24 * 60 + 20);
+  assert.deepEqual(await sent(), ['one closed r1']);
+  clock.advance(15 * MINUTE_MS);
+  assert.deepEqual(await sent(), ['one closed r1']);
+  clock.advance(20 * MINUTE_MS + 1);
+  assert.deepEqual(await sent(), ['one closed r1', 'one closed r1']);
+});
+
+test('what silence closed, once more when it grows', async () => {
+  const { clock, event, sent } = await openQuiet();
+  await event('one', 0);
+  await sent();
+  clock.advance(40 * MINUTE_MS);
+  assert.deepEqual(await sent(), ['one closed r1']);
+  await event('one', 20);
+  assert.deepEqual(await sent(), ['one closed r1', 'one active r2']);
+  clock.advance(35 * MINUTE_MS + 1);
+  assert.deepEqual(await sent(), ['one closed r1', 'one active r2', 'one closed r3']);
+});
