@@ -7,6 +7,9 @@ export const MAX_ROW_BYTES = 1 << 20;
 /** Bytes read at a time: several of the longest rows. */
 export const BLOCK_BYTES = 4 << 20;
 
+/** Bytes read at a time by who wants rows as they come. */
+const STEP_BYTES = 1 << 18;
+
 /**
  * Where the last whole row in `bytes[0, length)` ends; 0 when there is none. `atEnd`: nothing
  * follows, and the last byte is a line feed.
@@ -60,7 +63,8 @@ export class BlockCutter {
     // A byte is left for the line feed that the last row may lack.
     const room = bytes.subarray(0, bytes.length - 1);
     for (;;) {
-      do length = await this.#readOnce(room, length);
+      const step = whole ? room : room.subarray(0, length + STEP_BYTES);
+      do length = await this.#readOnce(step, length);
       while (whole && !this.#atEnd && length < room.length);
       if (this.#atEnd) length = this.#endLine(bytes, length);
       const end = endOfRows(bytes, length, this.#atEnd);

@@ -1,4 +1,5 @@
 /** Apache's and nginx's access logs, in the common or the combined format. */
+import { TOO_LONG } from './rejects.ts';
 import {
   asBuffer,
   CR,
@@ -49,7 +50,7 @@ export class CombinedReader implements RowReader {
       const length = row.end - at - (bytes[row.end - 2] === CR ? 2 : 1);
       if (length <= 0) continue;
       if (row.end - at > this.#maxRowBytes) {
-        taker.reject(row, 'line_too_long', 'the row is longer than 1 MB');
+        taker.reject(row, 'line_too_long', TOO_LONG);
       } else if (this.#readLine(bytes, at, at + length)) {
         taker.row(row);
       } else {

@@ -1,4 +1,5 @@
 /** CSV (RFC 4180) from bytes: where rows end, and the fields of each row. */
+import { TOO_LONG } from './rejects.ts';
 import {
   asBuffer,
   CR,
@@ -135,7 +136,7 @@ export class CsvReader implements RowReader {
         while (byte !== delimiter && byte !== LF) byte = bytes[++at]!;
         end = byte === LF && at > start && bytes[at - 1] === CR ? at - 1 : at;
       }
-      if (at >= bound) return TOO_LONG;
+      if (at >= bound) return OVER_BOUND;
       const role = field < roles.length ? roles[field]! : -1;
       if (role >= 0) {
         starts[role] = start;
@@ -208,11 +209,11 @@ export class CsvReader implements RowReader {
 }
 
 const UNCLOSED = -1;
-const TOO_LONG = -2;
+const OVER_BOUND = -2;
 
 const MESSAGES = {
   quote_not_closed: 'a quote is opened and not closed',
-  line_too_long: 'the row is longer than 1 MB',
+  line_too_long: TOO_LONG,
   text_after_quote: 'text follows a closing quote',
 } as const;
 

@@ -34,6 +34,8 @@ export interface InputPlan {
   readonly defaultType: string;
   /** Number of the first line after the header. */
   readonly firstLine: number;
+  /** The header and the first row, which tell one log from another. */
+  readonly beginning: Uint8Array;
   /** In words, for the user: which column is taken for what. */
   readonly description: string;
 }
@@ -79,7 +81,12 @@ export async function planInput(
     plan = { ...EMPTY, name, format: found, defaultType: 'PAGE_VIEW', description };
   }
   cutter.skip(start + headerBytes);
-  return { ...plan, units: unitOf(largestEpoch(plan, content.subarray(headerBytes))) };
+  const data = content.subarray(headerBytes);
+  return {
+    ...plan,
+    units: unitOf(largestEpoch(plan, data)),
+    beginning: content.slice(0, headerBytes + lineEnd(data)),
+  };
 }
 
 export function readerOf(plan: InputPlan): RowReader {
@@ -103,6 +110,7 @@ const EMPTY: InputPlan = {
   units: 1000,
   defaultType: 'EVENT',
   firstLine: 1,
+  beginning: new Uint8Array(0),
   description: 'empty',
 };
 

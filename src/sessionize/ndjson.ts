@@ -1,5 +1,6 @@
 /** NDJSON: one object a line, its values taken by key or by a path of keys. */
 import { writeUtf8 } from '../core/hash.ts';
+import { TOO_LONG } from './rejects.ts';
 import { asBuffer, LF, ROLES, Row, type RowReader, type RowTaker, utf8Text } from './row.ts';
 
 /** By role, where its value lies: keys from the outermost in; null for a role without one. */
@@ -27,7 +28,7 @@ export class NdjsonReader implements RowReader {
       row.start = at;
       row.end = asBuffer(bytes).indexOf(LF, at) + 1;
       if (row.end - at > this.#maxRowBytes) {
-        taker.reject(row, 'line_too_long', 'the row is longer than 1 MB');
+        taker.reject(row, 'line_too_long', TOO_LONG);
         continue;
       }
       const text = utf8Text(bytes, at, row.end).trim();

@@ -15,12 +15,21 @@ export interface Reject {
 }
 
 export function rejectOf(row: Row, reason: RejectReason, message: string): Reject {
+  const { block, start, line } = row;
   let end = row.end;
-  if (end > row.start && row.block[end - 1] === LF) end--;
-  if (end > row.start && row.block[end - 1] === CR) end--;
-  end = Math.min(end, row.start + MAX_ROW_COPY_BYTES);
-  return { line: row.line, reason, message, row: utf8Text(row.block, row.start, end) };
+  if (end > start && block[end - 1] === LF) end--;
+  if (end > start && block[end - 1] === CR) end--;
+  const copyEnd = Math.min(end, start + MAX_ROW_COPY_BYTES);
+  return { line, reason, message, row: utf8Text(block, start, copyEnd) };
 }
+
+/** Of a line that was skipped, whose beginning lies in `bytes[0, end)`. */
+export function rejectOfLongLine(bytes: Uint8Array, end: number, line: number): Reject {
+  const row = utf8Text(bytes, 0, Math.min(end, MAX_ROW_COPY_BYTES));
+  return { line, reason: 'line_too_long', message: TOO_LONG, row };
+}
+
+export const TOO_LONG = 'the row is longer than 1 MB';
 
 /** How many rejects of a reason are shown. */
 const SHOWN = 3;

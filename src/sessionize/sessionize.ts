@@ -3,8 +3,9 @@ import { availableParallelism } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../ops/clock.ts';
 import { counted, Report, sized } from '../ops/report.ts';
-import { inArrivalOrder } from './arrival-order.ts';
+import { ArrivalOrder } from './arrival-order.ts';
 import type { Block } from './blocks.ts';
+import type { LeftOut } from './decoder.ts';
 import type { InputPlan } from './input.ts';
 import { type BlockTaker, readInputs, totalBytes } from './inputs.ts';
 import {
@@ -15,7 +16,6 @@ import {
 } from './options.ts';
 import { Rejects } from './rejects.ts';
 import { CSV_HEADER } from './session-csv.ts';
-import type { ShardSummary } from './shard.ts';
 import { InlineShard, type Shards, ThreadedShards } from './shards.ts';
 import { Gatherer, Sink } from './sink.ts';
 
@@ -85,7 +85,15 @@ async function inEventOrder({ options, io, report, sink, rejects }: Run): Promis
       report.progress(() => `${sized(writtenBytes)} of sessions written`);
     }
     await gatherer.flush();
-    return reportTotals(report, await shards.summaries(), rejects.count);
+    const after = await shards.summaries();
+    reportLeftOut(
+      report,
+      after.flatMap((summary) => summary.leftOut),
+    );
+    const events = sum(after.map((summary) => summary.events));
+    const sessions = sum(after.map((summary) => summary.sessions));
+    report.line(`${counted(events)} events, ${counted(sessions)} sessions${took(report)}`);
+    return { events, sessions, rejected: rejects.count };
   } finally {
     await shards.close();
   }
@@ -129,20 +137,30 @@ class ShardFeeder implements BlockTaker {
   }
 }
 
-function reportTotals(
-  report: Report,
-  summaries: readonly ShardSummary[],
-  rejected: number,
-): Totals {
-  const events = sum(summaries.map((summary) => summary.events));
-  const sessions = sum(summaries.map((summary) => summary.sessions));
-  for (const { role, file, line, text, count } of summaries.flatMap(({ leftOut }) => leftOut)) {
-    const example = `${file}:${line}: ${text.slice(0, 40)}`;
-    report.line(`${counted(count)} events count without their ${role}; first ${example}`);
+async function inArrivalOrder({ options, io, report, sink, rejects }: Run): Promise<Totals> {
+  const arrival = new ArrivalOrder(options, sink, rejects);
+  await readInputs(options, io.stdin, report, arrival, false);
+  await arrival.end();
+  reportLeftOut(report, arrival.leftOut);
+  const { events, sessions, late, duplicates } = arrival;
+  const told = `${counted(events)} events, ${counted(late)} late, ${counted(duplicates)} duplicates`;
+  report.line(`${told}; ${counted(sessions)} times a session was told${took(report)}`);
+  return { events, sessions, rejected: rejects.count };
+}
+
+/** Values that were left out of events, by role; shards count each on its own. */
+function reportLeftOut(report: Report, leftOut: readonly LeftOut[]): void {
+  for (const role of new Set(leftOut.map((one) => one.role))) {
+    const same = leftOut.filter((one) => one.role === role);
+    const count = sum(same.map((one) => one.count));
+    const first = same.reduce((one, other) => (other.line < one.line ? other : one));
+    const example = `${first.file}:${first.line}: ${first.text.slice(0, 40)}`;
+    report.line(`${counted(count)} events count without their ${role}; the first: ${example}`);
   }
-  const seconds = report.elapsedSeconds.toFixed(1);
-  report.line(`${counted(events)} events, ${counted(sessions)} sessions in ${seconds} s`);
-  return { events, sessions, rejected };
+}
+
+function took(report: Report): string {
+  return `, in ${report.elapsedSeconds.toFixed(1)} s`;
 }
 
 function sum(counts: readonly number[]): number {

@@ -10,8 +10,8 @@ import { EventStore } from './event-store.ts';
 import { type InputPlan, readerOf } from './input.ts';
 import { hashBytes } from './interner.ts';
 import type { OutputFormat } from './options.ts';
-import { type Reject, rejectOf } from './rejects.ts';
-import { type RejectReason, Row, type RowReader, type RowTaker, USER } from './row.ts';
+import { type Reject, rejectOf, rejectOfLongLine } from './rejects.ts';
+import { type RejectReason, type Row, type RowReader, type RowTaker, USER } from './row.ts';
 import { MergeCursor, Run, writeRun } from './runs.ts';
 import { csvRow } from './session-csv.ts';
 import { writeSession } from './session-json.ts';
@@ -78,8 +78,10 @@ export class Shard implements RowTaker {
   /** Takes the rows of `bytes[0, end)`; gives back those of its share that can't be read. */
   block(bytes: Uint8Array, end: number, tooLong: boolean): Reject[] {
     this.#rejects = [];
-    if (tooLong) this.#skipLine(bytes, end);
-    else this.#nextLine = this.#reader!.read(bytes, 0, end, this.#nextLine, this);
+    if (tooLong) {
+      const reject = rejectOfLongLine(bytes, end, this.#nextLine++);
+      if (this.#isMine(reject.line)) this.#rejects.push(reject);
+    } else this.#nextLine = this.#reader!.read(bytes, 0, end, this.#nextLine, this);
     if (this.#store.heldBytes > this.#options.memoryBytes) this.#spill();
     return this.#rejects;
   }
@@ -99,8 +101,7 @@ export class Shard implements RowTaker {
   }
 
   reject(row: Row, reason: RejectReason, message: string): void {
-    if (row.line % this.#options.count !== this.#options.index) return;
-    this.#rejects.push(rejectOf(row, reason, message));
+    if (this.#isMine(row.line)) this.#rejects.push(rejectOf(row, reason, message));
   }
 
   /** All sessions; `clockMs` is the latest time of all shards. */
@@ -122,10 +123,9 @@ export class Shard implements RowTaker {
     this.#runs.length = 0;
   }
 
-  #skipLine(bytes: Uint8Array, end: number): void {
-    const row = new Row();
-    Object.assign(row, { block: bytes, start: 0, end, line: this.#nextLine++ });
-    this.reject(row, 'line_too_long', 'the line is longer than what is read at a time');
+  /** Rows that belong to no user are shared out by their lines. */
+  #isMine(line: number): boolean {
+    return line % this.#options.count === this.#options.index;
   }
 
   /** Moves what is in memory into a run. */
