@@ -97,9 +97,10 @@ export class CsvReader implements RowReader {
       const bound = Math.min(end, at + this.#dialect.maxRowBytes);
       row.end = this.#readFields(bytes, at, bound);
       if (row.end < 0) {
-        const reason: RejectReason = row.end === UNCLOSED ? 'quote_not_closed' : 'line_too_long';
         row.end = asBuffer(bytes).indexOf(LF, at) + 1;
         this.#innerLines = 0;
+        const isLong = row.end - at > this.#dialect.maxRowBytes;
+        const reason: RejectReason = isLong ? 'line_too_long' : 'quote_not_closed';
         taker.reject(row, reason, MESSAGES[reason]);
       } else if (!this.#isBlank()) {
         this.#give(taker);
@@ -110,7 +111,7 @@ export class CsvReader implements RowReader {
     return line;
   }
 
-  /** Puts down the spans of the row at `at`; returns its end, or why there is none by `bound`. */
+  /** Puts down the spans of the row at `at`; returns its end, -1 when it has none by `bound`. */
   #readFields(bytes: Uint8Array, at: number, bound: number): number {
     const delimiter = this.#dialect.delimiter;
     const roles = this.#roles;
@@ -126,7 +127,7 @@ export class CsvReader implements RowReader {
       if (byte === QUOTE) {
         start++;
         end = this.#closeQuote(bytes, start, bound, field);
-        if (end < 0) return UNCLOSED;
+        if (end < 0) return -1;
         at = end + 1;
         byte = bytes[at]!;
         if (byte === CR && bytes[at + 1] === LF) byte = bytes[++at]!;
@@ -136,7 +137,7 @@ export class CsvReader implements RowReader {
         while (byte !== delimiter && byte !== LF) byte = bytes[++at]!;
         end = byte === LF && at > start && bytes[at - 1] === CR ? at - 1 : at;
       }
-      if (at >= bound) return OVER_BOUND;
+      if (at >= bound) return -1;
       const role = field < roles.length ? roles[field]! : -1;
       if (role >= 0) {
         starts[role] = start;
@@ -208,11 +209,8 @@ export class CsvReader implements RowReader {
   }
 }
 
-const UNCLOSED = -1;
-const OVER_BOUND = -2;
-
 const MESSAGES = {
-  quote_not_closed: 'a quote is opened and not closed',
+  quote_not_closed: 'a quote is opened and not closed within 1 MB',
   line_too_long: TOO_LONG,
   text_after_quote: 'text follows a closing quote',
 } as const;

@@ -91,7 +91,11 @@ export class TimeReader {
 
   /** The fraction is cut to milliseconds. */
   #fromEpoch(whole: string, fraction: string): number {
-    if (this.#units > 1) return Math.floor(Number(whole) / (this.#units / 1000));
+    if (this.#units > 1) {
+      // By its digits, because a number of nanoseconds is too large to be exact.
+      const beyondMs = Math.log10(this.#units) - 3;
+      return Number(whole.slice(0, whole.length - beyondMs));
+    }
     return Number(whole) * 1000 + Number(fraction.slice(0, 3).padEnd(3, '0'));
   }
 
