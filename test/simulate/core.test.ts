@@ -6,9 +6,10 @@ import { describe } from '../../src/core/describe.ts';
 import type { Event } from '../../src/core/event.ts';
 import type { Fate, SentRecord, SessionRecord } from '../../src/core/output.ts';
 import { Partition } from '../../src/core/partition.ts';
+import { makeEvent } from '../support/make-event.ts';
 import { StoredPartition } from '../support/stored-partition.ts';
 import { Oracle, type OracleSend, type OracleSession } from './oracle.ts';
-import { anyStream, longStream, type Stream } from './streams.ts';
+import { anyStream, longStream, START_MS, type Stream, smallDefinition } from './streams.ts';
 
 const LOG_ID = 'simulated';
 const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 3000);
@@ -134,4 +135,55 @@ test('nor do they in sessions of hundreds of events', () => {
     fc.property(longStream, (stream) => assert.deepEqual(overStore(stream), naive(stream))),
     { numRuns: Math.ceil(RUNS / 100) },
   );
+});
+
+test('nothing is left in the store of what is settled', () => {
+  fc.assert(
+    fc.property(fc.oneof(anyStream, longStream), ({ definition, steps }) => {
+      const stored = new StoredPartition(definition, LOG_ID, 3);
+      const flush = makeEvent({ id: 'flush', userId: 'flush', timestamp: START_MS + 1e9 });
+      for (const { placed, cut } of steps) {
+        stored.apply(placed.event, placed.offset, placed.arrivalMs);
+        if (cut !== 'nothing') stored.commit();
+        if (cut === 'restart') stored.restart();
+      }
+      stored.apply(flush, steps.length, null);
+      stored.sweep();
+      stored.commit();
+      assert.deepEqual([...stored.records.keys()], [Buffer.from('\x01flush').toString('hex')]);
+      assert.deepEqual([...stored.deadlines.keys()], ['flush']);
+    }),
+    { numRuns: Math.ceil(RUNS / 20) },
+  );
+});
+
+test('two sessions of hundreds of events become one, and know all their events again', () => {
+  const definition = { ...smallDefinition, gapMs: 1000, tiersMs: [10_000] };
+  const stored = new StoredPartition(definition, LOG_ID, 3);
+  const timeOf = (index: number) => START_MS + index + (index < 700 ? 0 : 1500);
+  const event = (index: number) =>
+    makeEvent({ id: `e${index}`, userId: 'u', timestamp: timeOf(index) });
+  for (let index = 0; index < 1400; index++) {
+    stored.apply(event(index), index, null);
+    if (index % 300 === 0) stored.commit();
+    if (index % 900 === 0) stored.restart();
+  }
+  const bridge = makeEvent({ id: 'bridge', userId: 'u', timestamp: START_MS + 1400 });
+  assert.equal(stored.apply(bridge, 1400, null), 'bridged');
+  for (const again of ['at once', 'after a restart']) {
+    for (let index = 0; index < 1400; index++) {
+      assert.equal(stored.apply(event(index), 2000 + index, null), 'duplicate', again);
+    }
+    stored.commit();
+    stored.restart();
+  }
+  const flush = makeEvent({ id: 'flush', userId: 'flush', timestamp: START_MS + 1e9 });
+  stored.apply(flush, 5000, null);
+  stored.sweep();
+  stored.commit();
+  const [merged, closed] = stored.sent;
+  assert.equal(merged?.state, 'merged');
+  assert.equal(closed?.state === 'closed' && closed.eventCount, 1401);
+  assert.equal(closed?.state === 'closed' && closed.duplicateCount, 2800);
+  assert.equal(stored.records.size, 1);
 });

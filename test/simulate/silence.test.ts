@@ -18,8 +18,9 @@ const LOG_ID = 'log';
 
 interface Quiet {
   readonly clock: VirtualClock;
-  /** An event that happened so many minutes after ten. */
-  readonly event: (userId: string, minute: number) => Promise<void>;
+  readonly processor: SessionProcessor;
+  /** An event that happened so many minutes after ten, and fills so many bytes. */
+  readonly event: (userId: string, minute: number, bytes?: number) => Promise<void>;
   /** What was sent so far, after all that can be done now is done. */
   readonly sent: () => Promise<string[]>;
 }
@@ -44,9 +45,11 @@ async function openQuiet(): Promise<Quiet> {
   });
   return {
     clock,
-    event: async (userId, minute) => {
+    processor,
+    event: async (userId, minute, bytes = 0) => {
       const timestamp = TEN_MS + minute * MINUTE_MS;
-      const event = { eventId: `${userId}-${minute}`, userId, eventType: 'CLICK', timestamp };
+      const properties = { filler: 'x'.repeat(bytes) };
+      const event = { userId, eventType: 'CLICK', timestamp, properties };
       const value = Buffer.from(JSON.stringify(event));
       await input.append([{ partition: 0, key: userId, value }]);
     },
@@ -125,4 +128,54 @@ test('what silence closed, once more when it grows', async () => {
   assert.deepEqual(await sent(), ['one closed r1', 'one active r2']);
   clock.advance(35 * MINUTE_MS + 1);
   assert.deepEqual(await sent(), ['one closed r1', 'one active r2', 'one closed r3']);
+});
+
+test('from exactly idle on', async () => {
+  const { clock, event, sent } = await openQuiet();
+  await event('one', 0);
+  clock.advance(34.5 * MINUTE_MS);
+  await event('two', 34.5);
+  assert.deepEqual(await sent(), []);
+  clock.advance(MINUTE_MS - 1);
+  assert.deepEqual(await sent(), []);
+  clock.advance(1);
+  assert.deepEqual(await sent(), ['one closed r1']);
+});
+
+test('but not beyond wall time, should that have been set back', async () => {
+  const { clock, event, sent } = await openQuiet();
+  await event('one', 0);
+  await sent();
+  clock.advance(60 * MINUTE_MS);
+  clock.setWall(TEN_MS + 35 * MINUTE_MS);
+  assert.deepEqual(await sent(), []);
+  clock.setWall(TEN_MS + 35 * MINUTE_MS + 1);
+  assert.deepEqual(await sent(), ['one closed r1']);
+});
+
+test('but not while there is still something to be read', async () => {
+  const { clock, processor, event, sent } = await openQuiet();
+  await event('one', 0);
+  // Read in several turns; none of it moves the clock.
+  for (let count = 0; count < 9; count++) await event('two', 0, 500_000);
+  for (let turn = 0; turn < 3; turn++) {
+    clock.advance(20 * MINUTE_MS);
+    await processor.turn();
+    assert.equal(processor.status()[0]!.sendingClockMs, TEN_MS);
+  }
+  // Only now does idle begin to count.
+  assert.deepEqual(await sent(), []);
+  clock.advance(35 * MINUTE_MS + 1);
+  assert.deepEqual((await sent()).sort(), ['one closed r1', 'two closed r1']);
+});
+
+test('users are let go of, though their deadlines have moved on since they were stored', async () => {
+  const { clock, processor, event, sent } = await openQuiet();
+  for (const minute of [0, 20, 40, 60]) {
+    await event('one', minute);
+    clock.advance(20 * MINUTE_MS - 1);
+    assert.deepEqual(await sent(), []);
+    assert.equal(processor.status()[0]!.usersInMemory, 0, `after ${minute} minutes`);
+    clock.advance(1);
+  }
 });

@@ -3,12 +3,11 @@ import type { Clock } from '../../src/ops/clock.ts';
 
 export class VirtualClock implements Clock {
   #nowMs: number;
-  /** Where the monotonic clock began: it has nothing to do with wall time. */
-  readonly #bootMs: number;
+  /** The monotonic clock has nothing to do with wall time. */
+  #monotonicMs = 12_345;
 
   constructor(nowMs: number) {
     this.#nowMs = nowMs;
-    this.#bootMs = nowMs - 12_345;
   }
 
   nowMs(): number {
@@ -16,7 +15,7 @@ export class VirtualClock implements Clock {
   }
 
   monotonicMs(): number {
-    return this.#nowMs - this.#bootMs;
+    return this.#monotonicMs;
   }
 
   /** Whoever drives the simulation does not sleep, and nothing else may. */
@@ -26,5 +25,11 @@ export class VirtualClock implements Clock {
 
   advance(durationMs: number): void {
     this.#nowMs += durationMs;
+    this.#monotonicMs += durationMs;
+  }
+
+  /** Somebody sets the wall clock; nothing else notices. */
+  setWall(nowMs: number): void {
+    this.#nowMs = nowMs;
   }
 }
