@@ -11,6 +11,7 @@ const { values } = parseArgs({
   options: {
     events: { type: 'string', default: '2000000' },
     users: { type: 'string', default: '50000' },
+    only: { type: 'string', default: '' },
   },
 });
 const EVENTS = Number(values.events);
@@ -125,6 +126,7 @@ for (const [name, stored, tiersMs] of [
   ['over a store, one tier', true, [300_000]],
   ['over a store, three tiers', true, DEFAULT_DEFINITION.tiersMs],
 ] as const) {
+  if (!name.includes(values.only)) continue;
   const cpu = run(stored, tiersMs);
   console.log(
     `${name.padEnd(28)} ${Math.round(EVENTS / cpu)} events/CPU s, ` +

@@ -37,7 +37,6 @@ export const ERRORS = {
   invalid_request: { status: 400, hint: 'see /docs for what can be asked, and how' },
   invalid_parameter: { status: 400, hint: 'see /docs for what this request takes' },
   invalid_json: { status: 400, hint: 'send one JSON object, an array of them, or one a line' },
-  invalid_event: { status: 400, hint: 'see /docs for the fields of an event' },
   body_too_large: { status: 413, hint: 'send at most 10 MB and 50,000 events in one request' },
   unauthorized: { status: 401, hint: 'send Authorization: Bearer TOKEN' },
   unsupported_encoding: {

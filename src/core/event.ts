@@ -1,5 +1,5 @@
 /** An event as the core sees it, and the decoding of one from what a client sent. */
-import { hash53 } from './hash.ts';
+import { hash53, utf8Length } from './hash.ts';
 import { parseMoney } from './money.ts';
 import { parseTime } from './time.ts';
 
@@ -52,6 +52,8 @@ export const MAX_ID_BYTES = 256;
 export const MAX_TYPE_CHARS = 64;
 /** Pages, referrers and other descriptive text are cut to this many characters in a session. */
 export const MAX_TEXT_CHARS = 512;
+/** NUL and halves of a pair: no store could give them back as they are. */
+const NOT_TEXT = /[\0\ud800-\udfff]/u;
 
 /**
  * Decodes one parsed JSON value. `fallbackId` stands in for a missing `eventId`, so that ties
@@ -64,15 +66,19 @@ export function decodeEvent(value: unknown, fallbackId: string): Decoded {
   const raw = value as Record<string, unknown>;
   const userId = raw['userId'];
   if (userId === undefined || userId === null || userId === '') return missing('userId');
-  if (typeof userId !== 'string' || tooManyBytes(userId)) {
-    return invalid('userId', `a string of 1 to ${MAX_ID_BYTES} bytes`);
+  if (typeof userId !== 'string' || tooManyBytes(userId) || NOT_TEXT.test(userId)) {
+    return invalid('userId', `a string of 1 to ${MAX_ID_BYTES} bytes of valid text`);
   }
   const eventType = raw['eventType'];
   if (eventType === undefined || eventType === null || eventType === '') {
     return missing('eventType');
   }
-  if (typeof eventType !== 'string' || eventType.length > MAX_TYPE_CHARS) {
-    return invalid('eventType', `a string of 1 to ${MAX_TYPE_CHARS} characters`);
+  if (
+    typeof eventType !== 'string' ||
+    eventType.length > MAX_TYPE_CHARS ||
+    NOT_TEXT.test(eventType)
+  ) {
+    return invalid('eventType', `a string of 1 to ${MAX_TYPE_CHARS} characters of valid text`);
   }
   if (raw['timestamp'] === undefined || raw['timestamp'] === null) return missing('timestamp');
   const timestamp = parseTime(raw['timestamp']);
@@ -126,14 +132,8 @@ function text(value: unknown): string | null {
 }
 
 function tooManyBytes(value: string): boolean {
-  if (value.length > MAX_ID_BYTES) return true;
   if (value.length * 3 <= MAX_ID_BYTES) return false;
-  let bytes = 0;
-  for (let index = 0; index < value.length; index++) {
-    const code = value.charCodeAt(index);
-    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
-  }
-  return bytes > MAX_ID_BYTES;
+  return value.length > MAX_ID_BYTES || utf8Length(value) > MAX_ID_BYTES;
 }
 
 function missing(field: string): Decoded {

@@ -19,12 +19,17 @@ export function hash53(text: string): number {
 
 /** Partition of a key: murmur2 of its UTF-8 bytes, as Kafka's default partitioner has it. */
 export function partitionOf(key: string, partitionCount: number): number {
-  return (murmur2(utf8(key)) & 0x7fffffff) % partitionCount;
+  const length = utf8Length(key);
+  const bytes = length <= SCRATCH.length ? SCRATCH : new Uint8Array(length);
+  writeUtf8(key, bytes, 0);
+  return (murmur2(bytes, length) & 0x7fffffff) % partitionCount;
 }
 
+/** Room for a key: an array for each would cost more than the hash. */
+const SCRATCH = new Uint8Array(1024);
+
 /** 32-bit MurmurHash2 with Kafka's seed (org.apache.kafka.common.utils.Utils.murmur2). */
-export function murmur2(bytes: Uint8Array): number {
-  const length = bytes.length;
+export function murmur2(bytes: Uint8Array, length = bytes.length): number {
   let hash = 0x9747b28c ^ length;
   const end = length & ~3;
   for (let at = 0; at < end; at += 4) {
@@ -66,8 +71,26 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 
 /** UTF-8 bytes of a text; lone surrogates become U+FFFD, as everywhere else. */
 export function utf8(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length * 3);
-  return bytes.subarray(0, writeUtf8(text, bytes, 0));
+  const bytes = new Uint8Array(utf8Length(text));
+  writeUtf8(text, bytes, 0);
+  return bytes;
+}
+
+/** How many bytes a text takes in UTF-8. */
+export function utf8Length(text: string): number {
+  let length = text.length;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code < 0x80) continue;
+    length += code < 0x800 ? 1 : 2;
+    // The two units of a pair make four bytes together.
+    if (code >= 0xd800 && code < 0xdc00 && isLow(text.charCodeAt(index + 1))) index++;
+  }
+  return length;
+}
+
+function isLow(code: number): boolean {
+  return code >= 0xdc00 && code <= 0xdfff;
 }
 
 /** Writes a text's UTF-8 bytes at `at` and returns where they end; three bytes a unit suffice. */
@@ -86,7 +109,7 @@ export function writeUtf8(text: string, bytes: Uint8Array, at: number): number {
     }
     if (code >= 0xd800 && code <= 0xdfff) {
       const next = text.charCodeAt(index + 1);
-      if (code < 0xdc00 && next >= 0xdc00 && next <= 0xdfff) {
+      if (code < 0xdc00 && isLow(next)) {
         code = 0x10000 + ((code & 0x3ff) << 10) + (next & 0x3ff);
         index++;
         bytes[end++] = 0xf0 | (code >> 18);

@@ -1,6 +1,6 @@
 /** Keys of a partition's records in the state store. */
 import { readUtf8 } from './encoding.ts';
-import { utf8 } from './hash.ts';
+import { utf8Length, writeUtf8 } from './hash.ts';
 
 /** First byte of a key: what kind of record it is. */
 const USER = 1;
@@ -12,10 +12,9 @@ export const USER_PREFIX = Uint8Array.of(USER);
 
 /** A user's record: the headers of its sessions, and the live ones whole. */
 export function userKey(userId: string): Uint8Array {
-  const name = utf8(userId);
-  const key = new Uint8Array(1 + name.length);
+  const key = new Uint8Array(1 + utf8Length(userId));
   key[0] = USER;
-  key.set(name, 1);
+  writeUtf8(userId, key, 1);
   return key;
 }
 
@@ -35,12 +34,12 @@ export function userIdOf(key: Uint8Array): string {
 }
 
 function keyOf(kind: number, userId: string, number: number): Uint8Array {
-  const name = utf8(userId);
-  const key = new Uint8Array(3 + name.length + 8);
+  const length = utf8Length(userId);
+  const key = new Uint8Array(3 + length + 8);
   const view = new DataView(key.buffer);
   key[0] = kind;
-  view.setUint16(1, name.length);
-  key.set(name, 3);
-  view.setBigUint64(3 + name.length, BigInt(number));
+  view.setUint16(1, length);
+  writeUtf8(userId, key, 3);
+  view.setBigUint64(3 + length, BigInt(number));
   return key;
 }

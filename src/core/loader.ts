@@ -61,17 +61,19 @@ export class Loader {
 
   /**
    * Adds what has to be read before an event of this user at `time` can be applied. Ask again
-   * after installing: a user's record may name sessions, a session chunks.
+   * after installing: a user's record may name sessions, a session chunks. Returns the user once
+   * its record is here.
    */
-  want(userId: string, time: number, into: Want[]): void {
+  want(userId: string, time: number, into: Want[]): User | null {
     const user = this.#wantUser(userId, into);
-    if (user === null || user.sessions.length === 0) return;
+    if (user === null || user.sessions.length === 0) return user;
     const { gapMs } = this.#partition.definition;
     for (const session of user.sessions) {
       if (session.loaded) continue;
       if (touches(session, time, gapMs)) this.#wantSession(user, session, into);
       else this.#wantUnsent(user, session, into);
     }
+    return user;
   }
 
   /** The same for a user whose deadline has come. */
@@ -228,9 +230,9 @@ export class Loader {
     let record: Uint8Array | null = null;
     if (user.sessions.length > 0) {
       record = encodeUser(writer, user);
-      freeze.writes.push({ key: userKey(user.id), value: record });
+      freeze.writes.push({ key: user.key, value: record });
     } else if (user.stored) {
-      freeze.writes.push({ key: userKey(user.id), value: null });
+      freeze.writes.push({ key: user.key, value: null });
     }
     user.stored = record !== null;
     const live = user.newestLive() !== null;

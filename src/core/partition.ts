@@ -92,13 +92,17 @@ export class Partition {
   /**
    * Applies one event. With a store, everything that `Loader.want` names for it must have been
    * installed. `arrivalMs` is null where events have none (files): then no time is too far ahead.
-   * `late` and `rejected` change nothing.
+   * `late` and `rejected` change nothing. `user` is the event's, where the caller has it at hand.
    */
-  apply(event: Event, offset: number, arrivalMs: number | null): Fate {
+  apply(
+    event: Event,
+    offset: number,
+    arrivalMs: number | null,
+    user: User = this.#user(event.userId),
+  ): Fate {
     const { definition } = this;
     const time = event.timestamp;
     if (arrivalMs !== null && time > arrivalMs + definition.maxFutureMs) return 'rejected';
-    const user = this.#user(event.userId);
     user.recent = true;
     // As if the calendar had been looked at after every event: what is sent, and how often, must
     // not depend on how the stream is cut into batches.

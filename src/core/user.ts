@@ -2,6 +2,7 @@
 
 import type { Due } from './deadlines.ts';
 import type { SessionDefinition } from './definition.ts';
+import { userKey } from './keys.ts';
 import { type Session, sendDeadline, settleDeadline } from './session.ts';
 
 export class User implements Due {
@@ -28,10 +29,17 @@ export class User implements Due {
   /** Used since the last look for users to evict. */
   recent = true;
   evicted = false;
+  #key: Uint8Array | null = null;
 
   constructor(id: string, loaded: boolean) {
     this.id = id;
     this.loaded = loaded;
+  }
+
+  /** Of its record in the store; made once, since it is written with every change. */
+  get key(): Uint8Array {
+    this.#key ??= userKey(this.id);
+    return this.#key;
   }
 
   /** The live session with the latest end; null when it has none. */

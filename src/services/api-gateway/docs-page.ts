@@ -137,5 +137,5 @@ function exampleValue(parameter: Parameter | undefined): unknown {
 
 const BODIES: Readonly<Record<string, string>> = {
   'post /api/events': EVENT_JSON,
-  'put /api/rate': '{"rate":20}',
+  'put /api/rate': '{"eventsPerSecond":20}',
 };

@@ -112,18 +112,18 @@ test('ready says 503 until all is there', async () => {
 
 test('the rate can be read and set, and what cannot work is refused with the reason', async () => {
   const put = (body: string) => ask('/api/rate', { method: 'PUT', body });
-  assert.deepEqual((await ask('/api/rate')).json, { rate: 4 });
-  assert.deepEqual((await put('{"rate":500}')).json, { rate: 500 });
+  assert.deepEqual((await ask('/api/rate')).json, { eventsPerSecond: 4 });
+  assert.deepEqual((await put('{"eventsPerSecond":500}')).json, { eventsPerSecond: 500 });
   assert.equal(rate, 500);
-  const tooMuch = await put('{"rate":1001}');
+  const tooMuch = await put('{"eventsPerSecond":1001}');
   assert.equal(tooMuch.status, 400);
   assert.equal(tooMuch.json.error.message, 'more than the simulator can do');
   for (const body of [
-    '{"rate":-1}',
-    '{"rate":"many"}',
+    '{"eventsPerSecond":-1}',
+    '{"eventsPerSecond":"many"}',
     '{}',
     '7',
-    '{"rate":',
+    '{"eventsPerSecond":',
     '',
     ' '.repeat(99_999),
   ]) {

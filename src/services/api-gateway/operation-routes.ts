@@ -121,7 +121,7 @@ export function analyticsRoutes(app: App, { history, clock }: GatewayOptions): v
 function rateRoutes(app: App, rate: RateControl): void {
   const Rate = Type.Object(
     {
-      rate: Type.Number({ minimum: 0, maximum: 1_000_000, description: 'events a second' }),
+      eventsPerSecond: Type.Number({ minimum: 0, maximum: 1_000_000 }),
     },
     { description: 'The rate in force' },
   );
@@ -129,15 +129,15 @@ function rateRoutes(app: App, rate: RateControl): void {
   app.get(
     '/api/rate',
     { schema: { ...schema, summary: "The simulator's events a second" } },
-    () => ({ rate: rate.get() }),
+    () => ({ eventsPerSecond: rate.get() }),
   );
   app.put(
     '/api/rate',
     { schema: { ...schema, summary: "Sets the simulator's events a second", body: Rate } },
     ({ body }) => {
-      const problem = rate.set(body.rate);
+      const problem = rate.set(body.eventsPerSecond);
       if (problem !== null) throw new LullError('invalid_parameter', problem);
-      return { rate: rate.get() };
+      return { eventsPerSecond: rate.get() };
     },
   );
 }

@@ -7,6 +7,7 @@ import type { Event } from '../../core/event.ts';
 import { type Freeze, Loader, type Want } from '../../core/loader.ts';
 import type { Fate, SentRecord } from '../../core/output.ts';
 import { Partition } from '../../core/partition.ts';
+import type { User } from '../../core/user.ts';
 import { LullError } from '../../errors.ts';
 import type { LogRecord, TopicReader } from '../../log/log.ts';
 import type { Clock } from '../../ops/clock.ts';
@@ -167,16 +168,18 @@ export class PartitionTask {
 
   async #applyAll(records: readonly LogRecord[]): Promise<void> {
     const events: (Event | null)[] = records.map((record) => this.#decode(record));
+    const users: (User | null)[] = new Array(events.length).fill(null);
     await this.#load(
       (wants) => {
-        for (const event of events) {
-          if (event !== null) this.#loader.want(event.userId, event.timestamp, wants);
+        for (const [index, event] of events.entries()) {
+          if (event === null) continue;
+          users[index] = this.#loader.want(event.userId, event.timestamp, wants);
         }
       },
       () => {
         for (const [index, record] of records.entries()) {
           const event = events[index];
-          if (event) this.#apply(event, record);
+          if (event) this.#apply(event, record, users[index]!);
           this.#nextOffset = record.offset + 1;
         }
       },
@@ -199,8 +202,8 @@ export class PartitionTask {
     return event;
   }
 
-  #apply(event: Event, record: LogRecord): void {
-    const fate = this.partition.apply(event, record.offset, record.arrivalMs);
+  #apply(event: Event, record: LogRecord, user: User): void {
+    const fate = this.partition.apply(event, record.offset, record.arrivalMs, user);
     let reason = '';
     if (fate === 'rejected') {
       this.#refuse('rejected-events', record, IN_FUTURE);

@@ -30,6 +30,8 @@ export interface ProcessorOptions {
 
 /** Changed users from which a commit is started before its interval is over. */
 const COMMIT_USERS = 20_000;
+/** Longest time between commits while there is more to read. */
+const BACKLOG_COMMIT_MS = 1000;
 /** Longest wait for input: how late a deadline may be noticed when nothing comes. */
 const IDLE_TURN_MS = 200;
 const RESTORE_CHUNK = 1000;
@@ -211,7 +213,9 @@ export class SessionProcessor implements SessionQuery {
       const more = await this.turn();
       const sinceMs = clock.monotonicMs() - this.#lastCommitMs;
       const full = this.#changedUsers() >= COMMIT_USERS;
-      if (full || sinceMs >= commitIntervalMs) {
+      // In a backlog nobody waits for the newest event: larger commits write each user less often.
+      const dueMs = more ? Math.max(commitIntervalMs, BACKLOG_COMMIT_MS) : commitIntervalMs;
+      if (full || sinceMs >= dueMs) {
         // Turns go on while a commit is stored, but one commit follows the other.
         if (this.#committing && full) await this.#commit;
         if (!this.#committing) this.#startCommit();
