@@ -121,7 +121,7 @@ function startOfContent(name: string, sample: Uint8Array): number {
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
     throw unknownFormat(name, 'is UTF-16', 'convert it to UTF-8: iconv -f UTF-16 -t UTF-8');
   }
-  if (asBuffer(sample).latin1Slice(0, 4) === 'PAR1') {
+  if (asBuffer(sample.subarray(0, 4)).toString('latin1') === 'PAR1') {
     throw unknownFormat(name, 'is Parquet, which is not read yet', 'export it as CSV or NDJSON');
   }
   if (sample.includes(0)) {

@@ -1,5 +1,6 @@
 /** Rows that can't be read: what is kept of each, the file of them, and the summary. */
 
+import { counted } from '../ops/report.ts';
 import { CR, LF, type RejectReason, type Row, utf8Text } from './row.ts';
 import type { Sink } from './sink.ts';
 
@@ -71,9 +72,9 @@ export class Rejects {
   summary(): string[] {
     const lines: string[] = [];
     for (const [reason, { count, first }] of this.#byReason) {
-      lines.push(`${count} rows rejected: ${reason}`);
+      lines.push(`${counted(count)} ${count === 1 ? 'row' : 'rows'} rejected: ${reason}`);
       for (const example of first) lines.push(`  ${example}`);
-      if (count > first.length) lines.push(`  and ${count - first.length} more`);
+      if (count > first.length) lines.push(`  and ${counted(count - first.length)} more`);
     }
     return lines;
   }

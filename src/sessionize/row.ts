@@ -88,7 +88,7 @@ export const CR = 0x0d;
 export const QUOTE = 0x22;
 
 export function utf8Text(bytes: Uint8Array, start: number, end: number): string {
-  return asBuffer(bytes).utf8Slice(start, end);
+  return start === end ? '' : asBuffer(bytes).utf8Slice(start, end);
 }
 
 /** A Buffer over the same memory: its searches and slices are native. */

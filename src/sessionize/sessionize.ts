@@ -143,8 +143,8 @@ async function inArrivalOrder({ options, io, report, sink, rejects }: Run): Prom
   await arrival.end();
   reportLeftOut(report, arrival.leftOut);
   const { events, sessions, late, duplicates } = arrival;
-  const told = `${counted(events)} events, ${counted(late)} late, ${counted(duplicates)} duplicates`;
-  report.line(`${told}; ${counted(sessions)} times a session was told${took(report)}`);
+  const what = `${counted(events)} events: ${counted(late)} too late, ${counted(duplicates)} twice`;
+  report.line(`${what}; sessions told ${counted(sessions)} times${took(report)}`);
   return { events, sessions, rejected: rejects.count };
 }
 
@@ -155,7 +155,8 @@ function reportLeftOut(report: Report, leftOut: readonly LeftOut[]): void {
     const count = sum(same.map((one) => one.count));
     const first = same.reduce((one, other) => (other.line < one.line ? other : one));
     const example = `${first.file}:${first.line}: ${first.text.slice(0, 40)}`;
-    report.line(`${counted(count)} events count without their ${role}; the first: ${example}`);
+    const what = count === 1 ? 'event counts without its' : 'events count without their';
+    report.line(`${counted(count)} ${what} ${role}; the first: ${example}`);
   }
 }
 

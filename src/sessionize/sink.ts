@@ -14,6 +14,8 @@ export class Sink {
   /** Of a file that gets its name at the end; null for what is written in place. */
   readonly #partialPath: string | null;
   readonly #failure: Promise<never>;
+  /** Nobody reads any more. */
+  #deaf = false;
 
   constructor(name: string, first: Writable, last: Writable, partialPath: string | null) {
     this.#name = name;
@@ -40,10 +42,11 @@ export class Sink {
   }
 
   /**
-   * Resolves when more may come, and the bytes may be used again; false when nobody reads any
-   * more, so that the rest need not be made.
+   * Takes the bytes over. Resolves when more may come; false when nobody reads any more, so that
+   * the rest need not be made.
    */
   async write(data: Uint8Array | string): Promise<boolean> {
+    if (this.#deaf) return false;
     const written = new Promise<void>((resolve, reject) => {
       this.#first.write(data, (error) => (error ? reject(error) : resolve()));
     });
@@ -52,7 +55,8 @@ export class Sink {
       return true;
     } catch (error) {
       written.catch(() => {});
-      if ((error as NodeJS.ErrnoException).code === 'EPIPE') return false;
+      this.#deaf = (error as NodeJS.ErrnoException).code === 'EPIPE';
+      if (this.#deaf) return false;
       throw this.#failed(error);
     }
   }
@@ -90,18 +94,17 @@ export class Sink {
 /** Gathers small pieces into large writes. */
 export class Gatherer {
   readonly #sink: Sink;
-  readonly #bytes: Uint8Array;
+  #bytes = new Uint8Array(GATHERED_BYTES);
   #length = 0;
 
-  constructor(sink: Sink, bytes = 1 << 20) {
+  constructor(sink: Sink) {
     this.#sink = sink;
-    this.#bytes = new Uint8Array(bytes);
   }
 
   /** As `Sink.write`. */
   async write(piece: Uint8Array): Promise<boolean> {
-    if (this.#length + piece.length > this.#bytes.length && !(await this.flush())) return false;
-    if (piece.length > this.#bytes.length) return this.#sink.write(piece);
+    if (this.#length + piece.length > GATHERED_BYTES && !(await this.flush())) return false;
+    if (piece.length > GATHERED_BYTES) return this.#sink.write(piece);
     this.#bytes.set(piece, this.#length);
     this.#length += piece.length;
     return true;
@@ -109,8 +112,12 @@ export class Gatherer {
 
   async flush(): Promise<boolean> {
     if (this.#length === 0) return true;
-    const length = this.#length;
+    const gathered = this.#bytes.subarray(0, this.#length);
+    // The stream may hold on to what it was given.
+    this.#bytes = new Uint8Array(GATHERED_BYTES);
     this.#length = 0;
-    return this.#sink.write(this.#bytes.subarray(0, length));
+    return this.#sink.write(gathered);
   }
 }
+
+const GATHERED_BYTES = 1 << 20;

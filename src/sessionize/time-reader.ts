@@ -94,7 +94,7 @@ export class TimeReader {
     if (this.#units > 1) {
       // By its digits, because a number of nanoseconds is too large to be exact.
       const beyondMs = Math.log10(this.#units) - 3;
-      return Number(whole.slice(0, whole.length - beyondMs));
+      return Number(whole.slice(0, Math.max(0, whole.length - beyondMs)));
     }
     return Number(whole) * 1000 + Number(fraction.slice(0, 3).padEnd(3, '0'));
   }
