@@ -21,7 +21,7 @@ const MAX_VOCABULARY_BYTES = 64e6;
 const LINES_AT_A_TIME = 1000;
 /** Users that a partition looks at in one turn. */
 const SWEEP_USERS = 10_000;
-/** Ids of events without one: below zero (no duplicates) and rising, so that ties keep the order. */
+/** Ids of events without one: below zero (no duplicates) and rising, so that ties keep order. */
 const FIRST_NO_ID = -(2 ** 52);
 
 export interface ArrivalOptions {

@@ -1,4 +1,4 @@
-/** Whole runs: files in, sessions out, in memory and through temporary files, in threads and not. */
+/** Whole runs: sessions from files, in memory and through temporary files, in threads and not. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
