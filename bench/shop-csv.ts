@@ -1,6 +1,7 @@
 /** Writes a CSV of shoppers' events, the same for the same arguments: what the benches read. */
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
+import { seededRandom } from '../test/support/seeded-random.ts';
 
 const START_MS = Date.UTC(2026, 9, 1);
 const HEADER = 'user_id,timestamp,event_type,page,device,amount,currency\n';
@@ -12,7 +13,7 @@ const FLUSH_CHARS = 1 << 20;
  * apart, with lulls of hours between them.
  */
 export async function writeShopCsv(path: string, rows: number, users: number): Promise<void> {
-  const random = mulberry32(20261123);
+  const random = seededRandom(20261123);
   const out = createWriteStream(path);
   const calendar = new Map<number, number[]>();
   const schedule = (user: number, second: number) => {
@@ -55,15 +56,4 @@ function shopEvent(user: number, random: () => number): string {
   const amount = (product / 50 + 5).toFixed(2);
   if (dice < 0.98) return `ADD_TO_CART,/products/${product},${device},${amount},EUR`;
   return `PURCHASE,/checkout,${device},${amount},EUR`;
-}
-
-/** A small seeded generator of numbers in [0, 1). */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }
