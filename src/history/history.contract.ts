@@ -432,7 +432,10 @@ export function historyContract(name: string, make: () => Promise<HistoryUnderTe
 }
 
 /** Everything that can be asked about the ids and users of some records. */
-async function contentOf(history: History, records: readonly SentRecord[]): Promise<unknown> {
+export async function contentOf(
+  history: History,
+  records: readonly SentRecord[],
+): Promise<unknown> {
   const content: unknown[] = [await history.stats(...ALWAYS), await history.converted(999, null)];
   for (const userId of new Set(records.map((record) => record.userId))) {
     content.push(await history.ofUser(userId, 999, null));

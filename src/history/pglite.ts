@@ -1,19 +1,21 @@
 /** Embedded history: PostgreSQL in this process (PGlite), in a thread and a folder of its own. */
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { LullError } from '../errors.ts';
 import type { History } from './history.ts';
-import { syncPath } from './pglite-files.ts';
-import type { WorkerAnswer, WorkerRequest, WorkerTask } from './pglite-worker.ts';
-import type { Querying, Row, Sql } from './sql.ts';
+import { PgliteThread } from './pglite-thread.ts';
+import { type Querying, type Row, type Sql, statement } from './sql.ts';
 import { openSqlHistory } from './sql-history.ts';
 
 export interface EmbeddedHistoryOptions {
   /** Created when it isn't there. Only one process may have it open. */
   readonly directory: string;
 }
+
+const UPKEEP = statement('upkeep');
+/** Transactions between two looks at what upkeep is due. */
+const UPKEEP_TRANSACTIONS = 16;
 
 /** Opens history in a folder; what `apply` has resolved for survives a power loss. */
 export async function openEmbeddedHistory(options: EmbeddedHistoryOptions): Promise<History> {
@@ -28,81 +30,67 @@ export async function openEmbeddedHistory(options: EmbeddedHistoryOptions): Prom
 
 /** The database alone, without history's tables where they aren't there yet. */
 export async function openEmbeddedSql(directory: string): Promise<Sql> {
-  await createDatabase(directory);
-  return EmbeddedSql.open(directory);
+  if (!existsSync(directory)) await createDatabase(directory);
+  const sql = new EmbeddedSql(directory);
+  try {
+    await sql.query('SELECT 1', []);
+  } catch (cause) {
+    const hint = 'restore the data folder from a backup, or start a new one';
+    const message = `${directory} can't be opened: ${(cause as Error).message}`;
+    throw new LullError('history_unavailable', message, { cause, hint });
+  }
+  return sql;
 }
 
 /**
  * Creates the database beside its place and moves it there when it is whole and synced, so that a
- * crash leaves none or all of it. Its thread ends with it: creating takes 150 MB that opening
+ * crash leaves none or all of it. In a thread of its own: creating takes memory that opening
  * doesn't.
  */
 async function createDatabase(directory: string): Promise<void> {
-  if (existsSync(directory)) return;
-  mkdirSync(dirname(directory), { recursive: true });
+  await mkdir(dirname(directory), { recursive: true });
   const unfinished = `${directory}.new`;
-  const worker = startWorker({ directory: unfinished, create: true });
-  await new Promise<void>((resolve, reject) => {
-    worker.once('error', reject);
-    worker.once('exit', () => resolve());
-  });
-  renameSync(unfinished, directory);
+  await rm(unfinished, { recursive: true, force: true });
+  const thread = new PgliteThread({ directory: unfinished, create: true });
+  if (!(await thread.ended)) throw thread.end!;
+  await syncTree(unfinished);
+  await rename(unfinished, directory);
   await syncPath(dirname(directory));
-}
-
-function startWorker(task: WorkerTask): Worker {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new Worker(new URL(`./pglite-worker.${extension}`, import.meta.url), {
-    workerData: task,
-  });
-}
-
-interface Waiting {
-  readonly resolve: (rows: Row[]) => void;
-  readonly reject: (error: Error) => void;
 }
 
 /** Statements sent to the thread, one transaction at a time. */
 class EmbeddedSql implements Sql {
   readonly #directory: string;
-  readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
-  #nextId = 0;
+  #thread: PgliteThread;
   #turn: Promise<unknown> = Promise.resolve();
-  #ended: LullError | null = null;
+  #transactions = 0;
+  #closed = false;
 
-  static async open(directory: string): Promise<EmbeddedSql> {
-    const sql = new EmbeddedSql(directory);
-    await sql.#send('SELECT 1', null);
-    return sql;
-  }
-
-  private constructor(directory: string) {
+  constructor(directory: string) {
     this.#directory = directory;
-    this.#worker = startWorker({ directory, create: false });
-    this.#worker.on('message', (answer: WorkerAnswer) => this.#settle(answer));
-    this.#worker.on('error', (error) => this.#end(error));
-    this.#worker.on('exit', () => this.#end(null));
+    this.#thread = this.#start();
   }
 
   query(text: string, params?: readonly unknown[]): Promise<Row[]> {
-    return this.#inTurn(() => this.#send(text, params ?? null));
+    return this.#inTurn((thread) => thread.send(text, params ?? null));
   }
 
   transaction<T>(work: (inside: Querying) => Promise<T>): Promise<T> {
-    return this.#inTurn(async () => {
-      await this.#send('BEGIN', null);
+    const result = this.#inTurn(async (thread) => {
+      await thread.send('BEGIN', null);
       try {
-        const result = await work({
-          query: (text, params) => this.#send(text, params ?? null),
+        const done = await work({
+          query: (text, params) => thread.send(text, params ?? null),
         });
-        await this.#send('COMMIT', null);
-        return result;
+        await thread.send('COMMIT', null);
+        return done;
       } catch (error) {
-        await this.#send('ROLLBACK', null).catch(() => {});
+        await thread.send('ROLLBACK', null).catch(() => {});
         throw error;
       }
     });
+    if (++this.#transactions % UPKEEP_TRANSACTIONS === 0) this.#keepUp();
+    return result;
   }
 
   sizeBytes(): Promise<number> {
@@ -110,62 +98,72 @@ class EmbeddedSql implements Sql {
   }
 
   async close(): Promise<void> {
-    await this.#inTurn(
-      () =>
-        new Promise<void>((resolve) => {
-          if (this.#ended !== null) return resolve();
-          this.#worker.once('exit', () => resolve());
-          this.#worker.postMessage('close');
-        }),
-    );
+    if (this.#closed) return;
+    await this.#inTurn((thread) => {
+      this.#closed = true;
+      return thread.close();
+    });
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
+  /** After a crash of PostgreSQL the next one starts it again, and it recovers as a server does. */
+  #inTurn<T>(work: (thread: PgliteThread) => Promise<T>): Promise<T> {
+    const result = this.#turn.then(async () => {
+      if (this.#closed) throw new LullError('history_unavailable', 'history is closed');
+      if (this.#thread.end !== null) {
+        await this.#thread.ended;
+        this.#thread = this.#start();
+      }
+      return work(this.#thread);
+    });
     this.#turn = result.catch(() => {});
     return result;
   }
 
-  #send(text: string, params: readonly unknown[] | null): Promise<Row[]> {
-    return new Promise((resolve, reject) => {
-      if (this.#ended !== null) return reject(this.#ended);
-      const id = this.#nextId++;
-      this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, text, params } satisfies WorkerRequest);
+  #start(): PgliteThread {
+    return new PgliteThread({ directory: this.#directory, create: false });
+  }
+
+  /** PostgreSQL for a single user has neither checkpointer nor autovacuum. */
+  #keepUp(): void {
+    const done = this.#inTurn(async (thread) => {
+      for (const row of await thread.send(UPKEEP, [])) {
+        await thread.send(row['statement'] as string, []);
+      }
     });
-  }
-
-  #settle(answer: WorkerAnswer): void {
-    const waiting = this.#waiting.get(answer.id)!;
-    this.#waiting.delete(answer.id);
-    if (answer.rows !== undefined) {
-      waiting.resolve(answer.rows);
-      return;
-    }
-    const { message, sqlState } = answer.error!;
-    waiting.reject(
-      new LullError('history_unavailable', `history failed: ${message}`, {
-        cause: sqlState,
-      }),
-    );
-  }
-
-  #end(cause: Error | null): void {
-    this.#ended ??= new LullError('history_unavailable', 'history is closed', { cause });
-    for (const waiting of this.#waiting.values()) waiting.reject(this.#ended);
-    this.#waiting.clear();
+    // What fails here fails for the next caller too, and is due again soon.
+    done.catch(() => {});
   }
 }
 
 async function treeBytes(directory: string): Promise<number> {
   let bytes = 0;
-  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
+  for (const path of await filesOf(directory)) {
     // A file may go while they are counted.
-    bytes += await stat(join(entry.parentPath, entry.name)).then(
+    bytes += await stat(path).then(
       ({ size }) => size,
       () => 0,
     );
   }
   return bytes;
+}
+
+/** Syncs every file and folder below a folder, and itself. */
+async function syncTree(directory: string): Promise<void> {
+  // At once: the file system then writes its journal a few times instead of a thousand.
+  await Promise.all((await filesOf(directory)).map(syncPath));
+  await syncPath(directory);
+}
+
+async function filesOf(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries.map((entry) => join(entry.parentPath, entry.name));
+}
+
+async function syncPath(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }

@@ -110,18 +110,18 @@ class SqlHistory implements History {
 
   async expire(beforeMs: number, limit: number): Promise<number> {
     const before = timestamp(beforeMs);
-    const [row] = await this.#sql.query(EXPIRE_SESSIONS, [before, limit]);
-    const deleted = Number(row!['deleted']);
-    await this.#sql.query(EXPIRE_LINEAGE, [before, limit]);
-    if (deleted < limit) await this.#expireBuckets(before);
-    return deleted;
-  }
-
-  async #expireBuckets(before: string): Promise<void> {
-    await this.#sql.transaction(async (inside) => {
-      await inside.query('LOCK TABLE session_buckets IN SHARE ROW EXCLUSIVE MODE', []);
-      await inside.query(EXPIRE_BUCKETS, [before]);
+    const deleted = await this.#sql.transaction(async (inside) => {
+      await inside.query(EXPIRE_LINEAGE, [before, limit]);
+      const [row] = await inside.query(EXPIRE_SESSIONS, [before, limit]);
+      return Number(row!['deleted']);
     });
+    if (deleted < limit) {
+      await this.#sql.transaction(async (inside) => {
+        await inside.query('LOCK TABLE session_buckets IN SHARE ROW EXCLUSIVE MODE', []);
+        await inside.query(EXPIRE_BUCKETS, [before]);
+      });
+    }
+    return deleted;
   }
 
   sizeBytes(): Promise<number> {

@@ -1,0 +1,9 @@
+-- What a server's checkpointer and autovacuum would do by now, as statements.
+SELECT 'CHECKPOINT' AS statement FROM pg_control_checkpoint()
+WHERE pg_wal_lsn_diff(pg_current_wal_insert_lsn(), redo_lsn) > 48 * 1024 * 1024
+UNION ALL
+SELECT format('VACUUM (ANALYZE) %I', relname) FROM pg_stat_user_tables
+WHERE n_dead_tup > 1000 + 0.1 * n_live_tup
+UNION ALL
+SELECT format('ANALYZE %I', relname) FROM pg_stat_user_tables
+WHERE n_mod_since_analyze > 1000 + 0.5 * n_live_tup AND n_dead_tup <= 1000 + 0.1 * n_live_tup
