@@ -49,6 +49,7 @@ export async function checkAtRest(
 ): Promise<void> {
   const { definition, models, exact, processor, live, users } = checked;
   const status = processor.status();
+  const modelled = models.map(({ oracle }) => oracle.open());
   for (const userId of users) {
     const partition = partitionOf(userId, models.length);
     const sessions = await processor.sessionsOf(userId);
@@ -58,7 +59,7 @@ export async function checkAtRest(
       assert.ok(dueMs >= status[partition]!.sendingClockMs!, `${userId}: due, and still open`);
     }
     assert.deepEqual((await live.get(userId))?.session ?? null, open[0] ?? null);
-    const wanted = models[partition]!.oracle.open().filter((each) => each.userId === userId);
+    const wanted = modelled[partition]!.filter((each) => each.userId === userId);
     const found = open.map(ongoing).sort(byId);
     // Silence closes earlier than events do, so then it may be fewer.
     if (exact) assert.deepEqual(found, wanted.map(ongoing).sort(byId));

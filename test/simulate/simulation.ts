@@ -193,7 +193,7 @@ class Simulation {
       this.#startCommit();
       if (this.#random() < 0.5) await this.#settled();
     } else if (luck < 0.91) this.#clock.advance(this.#pauseMs());
-    else if (luck < 0.93) await this.#breakSilence();
+    else if (luck < 0.92) await this.#breakSilence();
     else if (luck < 0.98) this.#operate(this.#syncAndRelease());
     else await this.#rest();
   }
