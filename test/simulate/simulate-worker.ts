@@ -8,6 +8,7 @@ export interface Share {
   readonly firstSeed: number;
   readonly endSeed: number;
   readonly stride: number;
+  readonly selfDriven: boolean;
 }
 
 export interface ShareResult {
@@ -17,13 +18,13 @@ export interface ShareResult {
 
 const MOST_FAILURES = 3;
 
-const { firstSeed, endSeed, stride } = workerData as Share;
+const { firstSeed, endSeed, stride, selfDriven } = workerData as Share;
 const code = await loadSystem();
 const tally: Tally = {};
 const failures: { seed: number; stack: string }[] = [];
 for (let seed = firstSeed; seed < endSeed && failures.length < MOST_FAILURES; seed += stride) {
   try {
-    for (const [what, times] of Object.entries(await simulate({ seed, code }))) {
+    for (const [what, times] of Object.entries(await simulate({ seed, code, selfDriven }))) {
       tally[what] = (tally[what] ?? 0) + times;
     }
   } catch (error) {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import type { Tally } from './partition-model.ts';
 import type { Share, ShareResult } from './simulate-worker.ts';
@@ -44,16 +44,15 @@ function run(share: Share): Promise<ShareResult> {
   });
 }
 
-test(`${COUNT} seeds, ${FIRST_SEED} to ${FIRST_SEED + COUNT - 1}`, async (context) => {
+/** All seeds of a range, over the threads that there are. */
+async function simulateAll(context: TestContext, count: number, selfDriven: boolean) {
   const stride = Math.min(availableParallelism(), 4);
-  const endSeed = FIRST_SEED + COUNT;
-  const results = await Promise.all(
-    Array.from({ length: stride }, (_, index) =>
-      run({ firstSeed: FIRST_SEED + index, endSeed, stride }),
-    ),
+  const endSeed = FIRST_SEED + count;
+  const shares = Array.from({ length: stride }, (_, index) =>
+    run({ firstSeed: FIRST_SEED + index, endSeed, stride, selfDriven }),
   );
   const tally: Tally = {};
-  for (const result of results) {
+  for (const result of await Promise.all(shares)) {
     for (const { seed, stack } of result.failures) {
       context.diagnostic(
         `again: SIMULATE_SEED=${seed} SIMULATE_COUNT=1 node --test test/simulate/simulate.test.ts`,
@@ -64,7 +63,18 @@ test(`${COUNT} seeds, ${FIRST_SEED} to ${FIRST_SEED + COUNT - 1}`, async (contex
       tally[what] = (tally[what] ?? 0) + times;
     }
   }
+  return tally;
+}
+
+test(`${COUNT} seeds from ${FIRST_SEED} on, led from turn to turn`, async (context) => {
+  const tally = await simulateAll(context, COUNT, false);
   for (const what of Object.keys(tally).sort()) context.diagnostic(`${what}: ${tally[what]}`);
   if (COUNT < ENOUGH) return;
   for (const what of MUST_HAPPEN) assert.ok((tally[what] ?? 0) > 0, `it never came to: ${what}`);
+});
+
+const SELF_DRIVEN = Math.ceil(COUNT / 50);
+
+test(`${SELF_DRIVEN} seeds from ${FIRST_SEED} on, as the loop drives itself`, async (context) => {
+  await simulateAll(context, SELF_DRIVEN, true);
 });

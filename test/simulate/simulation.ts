@@ -1,5 +1,6 @@
 /** One seeded run of the embedded loop: events, crashes, and what the naive model says of it. */
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import type { SessionDefinition } from '../../src/core/definition.ts';
 import type { Live } from '../../src/live/live.ts';
 import type { NewRecord } from '../../src/log/log.ts';
@@ -29,6 +30,8 @@ const OUTPUTS = ['sessions', 'late-events', 'rejected-events'];
 export interface SimulationOptions {
   readonly seed: number;
   readonly code: SystemCode;
+  /** The process runs by itself, as it does in earnest; else it is led from turn to turn. */
+  readonly selfDriven?: boolean;
   /** Stands between the loop and its state, to plant a bug there. */
   readonly wrapStore?: (store: StateStore) => StateStore;
 }
@@ -56,6 +59,8 @@ class Simulation {
   #store: MemoryStore;
   #life: Life;
   #processor!: Processor;
+  /** Ends with the process, where it drives itself. */
+  #running: Promise<void> = new Promise(() => {});
   #live!: Live;
   /** Appends that were not acknowledged yet. */
   #unacknowledged: NewRecord[][] = [];
@@ -142,9 +147,13 @@ class Simulation {
           await this.#processor.restoreLive();
         })(),
       );
-      if (!this.#life.isOver) return;
+      if (!this.#life.isOver) break;
       this.#bury();
     }
+    if (!this.#options.selfDriven) return;
+    this.#running = this.#processor.start();
+    // It is thrown where it is waited for, which is as long as this life lasts.
+    this.#running.catch(() => {});
   }
 
   async #recover(): Promise<void> {
@@ -224,13 +233,23 @@ class Simulation {
   }
 
   async #turn(): Promise<void> {
-    await this.#life.await(this.#processor.turn());
+    if (this.#options.selfDriven) await this.#wait(1);
+    else await this.#life.await(this.#processor.turn());
     if (this.#processor.status().some(runsOnIdly)) this.#count('turns by the idle clock');
     await this.#life.await(this.#life.pass('applied, not frozen'));
   }
 
+  /** Time goes on, and what has been waiting for it runs. */
+  async #wait(durationMs: number): Promise<void> {
+    this.#clock.advance(durationMs);
+    const rounds = (async () => {
+      for (let round = 0; round < 10; round++) await setImmediate();
+    })();
+    await this.#life.await(Promise.race([rounds, this.#running]));
+  }
+
   #startCommit(): void {
-    if (this.#life.isOver) return;
+    if (this.#life.isOver || this.#options.selfDriven) return;
     this.#commit = this.#processor.commit();
     this.#operate(this.#commit);
   }
@@ -258,6 +277,11 @@ class Simulation {
   /** Everything that can be done without time going on. */
   async #drain(): Promise<void> {
     await this.#settled();
+    // Longer than it pauses when nothing comes, thrice.
+    if (this.#options.selfDriven) {
+      for (let round = 0; round < 3; round++) await this.#wait(250);
+      return;
+    }
     let turns = 0;
     for (let more = true; more && !this.#life.isOver; ) {
       assert.ok(++turns < MANY_TURNS, 'it never comes to rest');
@@ -295,6 +319,7 @@ class Simulation {
       this.#append([this.#visitors.ownEvent(partition)]);
     }
     await this.#drain();
+    await this.#processor.close();
     await this.#showModels();
     await checkAtEnd({ ...this.#checked(), store: this.#store, tally: this.#tally });
   }

@@ -5,6 +5,7 @@ export class VirtualClock implements Clock {
   #nowMs: number;
   /** The monotonic clock has nothing to do with wall time. */
   #monotonicMs = 12_345;
+  readonly #sleepers = new Set<{ readonly untilMs: number; readonly wake: () => void }>();
 
   constructor(nowMs: number) {
     this.#nowMs = nowMs;
@@ -18,14 +19,25 @@ export class VirtualClock implements Clock {
     return this.#monotonicMs;
   }
 
-  /** Whoever drives the simulation does not sleep, and nothing else may. */
-  sleep(): Promise<void> {
-    throw new Error('nothing sleeps in the simulation');
+  sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const sleeper = { untilMs: this.#monotonicMs + durationMs, wake: resolve };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener('abort', () => {
+        this.#sleepers.delete(sleeper);
+        resolve();
+      });
+    });
   }
 
   advance(durationMs: number): void {
     this.#nowMs += durationMs;
     this.#monotonicMs += durationMs;
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.untilMs > this.#monotonicMs) continue;
+      this.#sleepers.delete(sleeper);
+      sleeper.wake();
+    }
   }
 
   /** Somebody sets the wall clock; nothing else notices. */
