@@ -149,8 +149,11 @@ export class EventStore {
   }
 
   #inOrder(rows: Int32Array): boolean {
-    for (let index = 1; index < rows.length; index++) {
-      if (this.time(rows[index - 1]!) >= this.time(rows[index]!)) return false;
+    let last = Number.NEGATIVE_INFINITY;
+    for (const row of rows) {
+      const time = this.time(row);
+      if (time <= last) return false;
+      last = time;
     }
     return true;
   }

@@ -1,6 +1,4 @@
-/**
- * A session as a line of NDJSON: what `JSON.stringify(describe(…))` gives, several times faster.
- */
+/** A session as a line of NDJSON: what `JSON.stringify(describe(…))` gives, several times faster. */
 import { durationText } from '../core/definition.ts';
 import { channelOf, describe, type Identity } from '../core/describe.ts';
 import type { Figures, MoneyFigure } from '../core/figures.ts';
@@ -8,7 +6,8 @@ import { sessionIdOf } from '../core/hash.ts';
 import { moneyNumber } from '../core/money.ts';
 import type { Session } from '../core/session.ts';
 import { MAX_NAMES, type SmallestNames } from '../core/smallest-names.ts';
-import type { JsonBytes } from './json-bytes.ts';
+import { type JsonBytes, jsonBytes } from './json-bytes.ts';
+import { SESSION_COLUMNS } from './session-csv.ts';
 
 /** What `describe` takes. */
 export type Described = Parameters<typeof describe>;
@@ -19,7 +18,7 @@ export function writeSession(json: JsonBytes, described: Described): void {
   const figures = session.figures();
   if (isOrdinary(figures)) writeOrdinary(json, described, session, figures);
   else json.append(JSON.stringify(describe(...described)));
-  json.raw('\n');
+  json.raw(LINE_FEED);
 }
 
 /**
@@ -34,6 +33,11 @@ function isOrdinary(figures: Figures): boolean {
   return true;
 }
 
+/** `,"name":` of each field. */
+const KEY = Object.fromEntries(
+  SESSION_COLUMNS.map((column) => [column, jsonBytes(`,"${column}":`)]),
+) as Readonly<Record<(typeof SESSION_COLUMNS)[number], Uint8Array>>;
+
 const NINE = 0x39;
 /** As in core/describe.ts. */
 const ENGAGED_MS = 10_000;
@@ -45,73 +49,61 @@ function writeOrdinary(
   figures: Figures,
 ): void {
   const durationMs = session.end - session.start;
-  json.raw('{"sessionId":"');
-  json.raw(sessionIdOf(identity.logId, identity.partition, session.offset));
-  json.raw('","userId":');
+  json.raw(SESSION_ID);
+  json.text(sessionIdOf(identity.logId, identity.partition, session.offset));
+  json.raw(KEY.userId);
   json.text(userId);
-  json.raw(`,"state":"${state}","revision":`);
+  json.raw(KEY.state);
+  json.text(state);
+  json.raw(KEY.revision);
   json.number(session.revision);
-  json.raw(',"tier":');
+  json.raw(KEY.tier);
   json.text(tier === null ? null : durationText(definition.tiersMs[tier]!));
-  json.raw(',"closeReason":');
+  json.raw(KEY.closeReason);
   json.text(state === 'active' ? null : (session.closedBy ?? 'inactivity'));
-  json.raw(',"startTime":');
+  json.raw(KEY.startTime);
   json.time(session.start);
-  json.raw(',"endTime":');
+  json.raw(KEY.endTime);
   json.time(session.end);
-  json.raw(',"durationSeconds":');
+  json.raw(KEY.durationSeconds);
   json.number(durationMs / 1000);
-  json.raw(',"eventCount":');
+  json.raw(KEY.eventCount);
   json.number(session.eventCount);
   writeTypes(json, figures);
-  json.raw(',"entryPage":');
-  json.text(figures.entry === null ? null : figures.entry.text);
-  json.raw(',"exitPage":');
-  json.text(figures.exit === null ? null : figures.exit.text);
-  json.raw(',"pageViews":');
-  json.number(figures.pageViews);
-  json.raw(',"distinctPages":');
-  json.number(figures.pages.length);
-  json.raw(',"distinctPagesTruncated":');
-  json.boolean(figures.pagesTruncated);
-  json.raw(',"searches":');
-  json.number(figures.searches);
-  json.raw(',"addToCarts":');
-  json.number(figures.addToCarts);
-  json.raw(',"purchases":');
-  json.number(figures.purchases);
-  writeMoney(json, ',"revenue":', figures.revenue);
-  writeMoney(json, ',"cartValue":', figures.cartValue);
+  writePages(json, figures);
+  writeValue(json, figures);
   writeOrigin(json, figures);
-  json.raw(',"bounced":');
+  json.raw(KEY.bounced);
   json.boolean(session.eventCount === 1 && figures.pageViews === 1);
-  json.raw(',"engaged":');
+  json.raw(KEY.engaged);
   json.boolean(durationMs >= ENGAGED_MS || figures.purchases > 0 || figures.pageViews >= 2);
   writeCourse(json, identity, session);
   writeTrail(json, figures);
-  json.raw('}');
 }
 
 function writeTypes(json: JsonBytes, { types }: Figures): void {
   const { names, values } = types;
   const order = orderOf(names);
-  let start = ',"eventCounts":{';
+  json.raw(KEY.eventCounts);
+  let start = OPEN;
   for (const index of order) {
     json.raw(start);
     json.text(names[index]!);
-    json.raw(':');
+    json.raw(COLON);
     json.number(values[index]!.count);
-    start = ',';
+    start = COMMA;
   }
-  start = '},"firstEventTimes":{';
+  json.raw(CLOSE);
+  json.raw(KEY.firstEventTimes);
+  start = OPEN;
   for (const index of order) {
     json.raw(start);
     json.text(names[index]!);
-    json.raw(':');
+    json.raw(COLON);
     json.time(values[index]!.firstTime);
-    start = ',';
+    start = COMMA;
   }
-  json.raw('}');
+  json.raw(CLOSE);
 }
 
 /** Indexes of the names in order; overwritten by the next call. There are a few only. */
@@ -127,67 +119,113 @@ function orderOf(names: readonly string[]): readonly number[] {
 
 const ORDER: number[] = [];
 
-function writeMoney(json: JsonBytes, name: string, sums: SmallestNames<MoneyFigure>): void {
-  let start = '{';
-  json.raw(name);
+function writePages(json: JsonBytes, figures: Figures): void {
+  json.raw(KEY.entryPage);
+  json.text(figures.entry === null ? null : figures.entry.text);
+  json.raw(KEY.exitPage);
+  json.text(figures.exit === null ? null : figures.exit.text);
+  json.raw(KEY.pageViews);
+  json.number(figures.pageViews);
+  json.raw(KEY.distinctPages);
+  json.number(figures.pages.length);
+  json.raw(KEY.distinctPagesTruncated);
+  json.boolean(figures.pagesTruncated);
+}
+
+/** What the visit was worth. */
+function writeValue(json: JsonBytes, figures: Figures): void {
+  json.raw(KEY.searches);
+  json.number(figures.searches);
+  json.raw(KEY.addToCarts);
+  json.number(figures.addToCarts);
+  json.raw(KEY.purchases);
+  json.number(figures.purchases);
+  json.raw(KEY.revenue);
+  writeMoney(json, figures.revenue);
+  json.raw(KEY.cartValue);
+  writeMoney(json, figures.cartValue);
+  json.raw(KEY.hasConversion);
+  json.boolean(figures.purchases > 0);
+  json.raw(KEY.firstConversionTime);
+  json.time(figures.firstConversionTime);
+}
+
+function writeMoney(json: JsonBytes, sums: SmallestNames<MoneyFigure>): void {
+  let start = OPEN;
   for (const index of orderOf(sums.names)) {
     json.raw(start);
     json.text(sums.names[index]!);
-    json.raw(':');
+    json.raw(COLON);
     json.number(moneyNumber(sums.values[index]!.micros));
-    start = ',';
+    start = COMMA;
   }
-  json.raw(start === ',' ? '}' : '{}');
+  if (start === OPEN) json.raw(OPEN);
+  json.raw(CLOSE);
 }
 
-/** Conversion, and where the visit came from. */
-function writeOrigin(json: JsonBytes, figures: Figures): void {
-  const { attribution } = figures;
-  json.raw(',"hasConversion":');
-  json.boolean(figures.purchases > 0);
-  json.raw(',"firstConversionTime":');
-  json.time(figures.firstConversionTime);
-  json.raw(',"referrer":');
+/** Where the visit came from. */
+function writeOrigin(json: JsonBytes, { attribution, device }: Figures): void {
+  json.raw(KEY.referrer);
   json.text(attribution === null ? null : attribution.referrer);
-  json.raw(',"utm":{"source":');
+  json.raw(UTM_SOURCE);
   json.text(attribution === null ? null : attribution.utmSource);
-  json.raw(',"medium":');
+  json.raw(UTM_MEDIUM);
   json.text(attribution === null ? null : attribution.utmMedium);
-  json.raw(',"campaign":');
+  json.raw(UTM_CAMPAIGN);
   json.text(attribution === null ? null : attribution.utmCampaign);
-  json.raw(`},"channel":"${channelOf(attribution)}","device":`);
-  json.text(figures.device === null ? null : figures.device.text);
+  json.raw(CLOSE);
+  json.raw(KEY.channel);
+  json.text(channelOf(attribution));
+  json.raw(KEY.device);
+  json.text(device === null ? null : device.text);
 }
 
 /** How its events came, and the session before it. */
 function writeCourse(json: JsonBytes, identity: Identity, session: Session): void {
-  json.raw(',"firstArrival":');
+  json.raw(KEY.firstArrival);
   json.time(session.firstArrival);
-  json.raw(',"lastArrival":');
+  json.raw(KEY.lastArrival);
   json.time(session.lastArrival);
-  json.raw(',"lateCount":');
+  json.raw(KEY.lateCount);
   json.number(session.lateCount);
-  json.raw(',"duplicateCount":');
+  json.raw(KEY.duplicateCount);
   json.number(session.duplicateCount);
-  json.raw(',"endOvertakenCount":');
+  json.raw(KEY.endOvertakenCount);
   json.number(session.endOvertakenCount);
-  json.raw(',"previousSessionId":');
-  if (session.previousOffset < 0) json.raw('null');
+  json.raw(KEY.previousSessionId);
+  if (session.previousOffset < 0) json.text(null);
   else json.text(sessionIdOf(identity.logId, identity.partition, session.previousOffset));
 }
 
+/** The trail, which is never empty, and the end of the object. */
 function writeTrail(json: JsonBytes, { trail, trailTruncated }: Figures): void {
-  let start = ',"trail":[{"type":';
+  let start = FIRST_TYPE;
   for (const { type, page, time } of trail) {
     json.raw(start);
     json.text(type);
-    json.raw(',"page":');
+    json.raw(PAGE);
     json.text(page);
-    json.raw(',"time":');
+    json.raw(TIME);
     json.time(time);
-    json.raw('}');
-    start = ',{"type":';
+    start = NEXT_TYPE;
   }
-  json.raw('],"trailTruncated":');
+  json.raw(TRAIL_END);
+  json.raw(KEY.trailTruncated);
   json.boolean(trailTruncated);
+  json.raw(CLOSE);
 }
+
+const SESSION_ID = jsonBytes('{"sessionId":');
+const UTM_SOURCE = jsonBytes(',"utm":{"source":');
+const UTM_MEDIUM = jsonBytes(',"medium":');
+const UTM_CAMPAIGN = jsonBytes(',"campaign":');
+const FIRST_TYPE = jsonBytes(',"trail":[{"type":');
+const NEXT_TYPE = jsonBytes('},{"type":');
+const PAGE = jsonBytes(',"page":');
+const TIME = jsonBytes(',"time":');
+const TRAIL_END = jsonBytes('}]');
+const OPEN = jsonBytes('{');
+const COLON = jsonBytes(':');
+const COMMA = jsonBytes(',');
+const CLOSE = jsonBytes('}');
+const LINE_FEED = jsonBytes('\n');
