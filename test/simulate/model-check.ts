@@ -112,13 +112,21 @@ function newest<Sent extends SentRecord | OracleSend>(sent: readonly Sent[]): Ma
   return new Map(sent.map((record) => [record.sessionId, record]));
 }
 
-/** What each session came to, without what tells how often it was sent on the way. */
+/**
+ * What each session came to, without what tells how often it was sent on the way. The session
+ * before it may have been sent under the id that it had then: lineage leads to the one it is now.
+ */
 function finals(sent: readonly (SentRecord | OracleSend)[]): Record<string, unknown> {
+  const last = newest(sent);
+  const survivorOf = (id: string | null): string | null => {
+    const record = id === null ? undefined : last.get(id);
+    return record?.state === 'merged' ? survivorOf(record.mergedInto) : id;
+  };
   return Object.fromEntries(
-    [...newest(sent)].map(([id, record]) => {
+    [...last].map(([id, record]) => {
       if (record.state === 'merged') return [id, `merged into ${record.mergedInto}`];
       const { channel, state, revision, tier, duplicateCount, ...rest } = record as SessionRecord;
-      return [id, rest];
+      return [id, { ...rest, previousSessionId: survivorOf(rest.previousSessionId) }];
     }),
   );
 }
