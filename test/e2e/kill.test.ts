@@ -1,14 +1,16 @@
 /** Real SIGKILLs while events arrive: every acknowledged event is in exactly one session. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
 import type { SessionRecord } from '../../src/core/output.ts';
+import { losePower, recordSyncs, selfSyncedByRocksdb } from '../support/power-loss.ts';
 import {
   eventually,
   get,
   makeFolder,
   post,
   type RunningSystem,
-  startSystem,
+  startSystemWith,
   untilReady,
 } from '../support/running-system.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -24,18 +26,33 @@ interface Sent {
   readonly timestamp: number;
 }
 
-test('acknowledged events survive kills at random moments', { timeout: 240_000 }, async (t) => {
+const bound = { timeout: 300_000 };
+
+test('acknowledged events survive kills at random moments', bound, (t) => survive(t, null));
+
+test('and losses of power, which take what was not synced', bound, async (t) => {
+  const journal = makeFolder('syncs');
+  try {
+    await survive(t, join(journal.path, 'syncs'));
+  } finally {
+    journal.remove();
+  }
+});
+
+/** journal: where syncs are written down, to cut the folder back after each kill; null: kills only. */
+async function survive(t: TestContext, journal: string | null): Promise<void> {
   const seed = Date.now() % 1_000_000;
   t.diagnostic(`seed ${seed}`);
   const random = seededRandom(seed);
   const folder = makeFolder('kill');
   const flags = ['--no-simulate', '--data', folder.path, '--retain-sessions', '1d', ...DEFINITION];
+  const node = journal === null ? [] : recordSyncs(journal);
   const acknowledged = new Map<string, Sent>();
   const uncertain = new Map<string, Sent>();
   let system: RunningSystem | null = null;
   try {
     for (let kill = 0; kill <= KILLS; kill++) {
-      system = await startSystem(...flags);
+      system = await startSystemWith(node, ...flags);
       await untilReady(system.url);
       const sending = send(system.url, kill, random, acknowledged, uncertain);
       if (kill === KILLS) await sending;
@@ -46,6 +63,7 @@ test('acknowledged events survive kills at random moments', { timeout: 240_000 }
         );
         await system.end('SIGKILL');
         await sending;
+        if (journal !== null) await cutPower(folder.path, journal, random);
       }
     }
     const { url } = system!;
@@ -62,7 +80,18 @@ test('acknowledged events survive kills at random moments', { timeout: 240_000 }
     await system?.end('SIGKILL');
     folder.remove();
   }
-});
+}
+
+/** Log and state lose what was not synced; PostgreSQL's own files have a test of their own. */
+async function cutPower(folder: string, journal: string, random: () => number): Promise<void> {
+  const history = join(folder, 'history');
+  const state = join(folder, 'state');
+  await losePower(folder, journal, {
+    selfSynced: (path) =>
+      path.startsWith(history) || (path.startsWith(state) && selfSyncedByRocksdb(path)),
+    kept: (unsyncedBytes) => Math.floor(random() * (unsyncedBytes + 1)),
+  });
+}
 
 /** Posts batches until the system is gone, or until enough were acknowledged in the last round. */
 async function send(

@@ -22,8 +22,17 @@ export function makeFolder(name: string): { path: string; remove: () => void } {
 }
 
 /** Starts `lull start` with these flags on a free port; resolves once it serves. */
-export async function startSystem(...flags: string[]): Promise<RunningSystem> {
-  const lull = spawn(process.execPath, [MAIN, 'start', '--port', '0', ...flags]);
+export function startSystem(...flags: string[]): Promise<RunningSystem> {
+  return startSystemWith([], ...flags);
+}
+
+/** The same, with arguments for Node.js itself. */
+export async function startSystemWith(
+  nodeArguments: readonly string[],
+  ...flags: string[]
+): Promise<RunningSystem> {
+  const command = [...nodeArguments, MAIN, 'start', '--port', '0', ...flags];
+  const lull = spawn(process.execPath, command);
   const ended = once(lull, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   let output = '';
   for (const stream of [lull.stdout, lull.stderr]) {
