@@ -62,6 +62,12 @@ export function assignColumns(
     const name = role in named ? named[role as keyof NamedColumns] : null;
     return name === null ? -1 : findNamed(file, columns, role, name);
   });
+  for (const [index, column] of assigned.entries()) {
+    const other = assigned.indexOf(column);
+    if (column < 0 || other === index) continue;
+    const message = `--${ROLES[other]} and --${ROLES[index]} name the same column`;
+    throw new LullError('wrong_usage', message, { hint: `its columns: ${listed(columns)}` });
+  }
   const plain = columns.map((column) => column.toLowerCase().replace(/[^a-z0-9]/g, ''));
   for (const [index, role] of ROLES.entries()) {
     if (assigned[index]! >= 0) continue;

@@ -4,7 +4,8 @@ import { type BlockCutter, type EndOfRows, endOfLines, MAX_ROW_BYTES } from './b
 import { assignColumns, type NamedColumns } from './columns.ts';
 import { CombinedReader, looksCombined } from './combined.ts';
 import { CsvReader, detectDelimiter, endOfCsvRows, headerNames } from './csv.ts';
-import { type KeyPaths, NdjsonReader, pathsOf } from './ndjson.ts';
+import type { KeyPaths } from './json-scanner.ts';
+import { NdjsonReader, pathsOf } from './ndjson.ts';
 import {
   asBuffer,
   LF,

@@ -1,10 +1,8 @@
 /** NDJSON: one object a line, its values taken by key or by a path of keys. */
 import { writeUtf8 } from '../core/hash.ts';
+import { JsonScanner, type KeyPaths } from './json-scanner.ts';
 import { TOO_LONG } from './rejects.ts';
-import { asBuffer, LF, ROLES, Row, type RowReader, type RowTaker, utf8Text } from './row.ts';
-
-/** By role, where its value lies: keys from the outermost in; null for a role without one. */
-export type KeyPaths = readonly (readonly string[] | null)[];
+import { asBuffer, LF, ROLES, Row, type RowReader, type RowTaker, TYPE, utf8Text } from './row.ts';
 
 /** What numbers may take more than their text in the line: `1e20` has 21 digits. */
 const NUMBERS_BYTES = 32 * ROLES.length;
@@ -12,11 +10,13 @@ const NUMBERS_BYTES = 32 * ROLES.length;
 export class NdjsonReader implements RowReader {
   readonly #paths: KeyPaths;
   readonly #maxRowBytes: number;
+  readonly #scanner: JsonScanner;
   readonly #row = new Row();
   #scratch = new Uint8Array(1 << 16);
 
   constructor(paths: KeyPaths, maxRowBytes: number) {
     this.#paths = paths;
+    this.#scanner = new JsonScanner(paths);
     this.#maxRowBytes = maxRowBytes;
   }
 
@@ -31,13 +31,18 @@ export class NdjsonReader implements RowReader {
         taker.reject(row, 'line_too_long', TOO_LONG);
         continue;
       }
+      if (this.#scanner.scan(row, bytes, at, row.end)) {
+        taker.row(row);
+        continue;
+      }
       const text = utf8Text(bytes, at, row.end).trim();
-      if (text !== '') this.#readLine(text, taker);
+      if (text !== '') this.#parseLine(text, taker);
     }
     return row.line;
   }
 
-  #readLine(text: string, taker: RowTaker): void {
+  /** Reads a line that the scanner gave up on. */
+  #parseLine(text: string, taker: RowTaker): void {
     const row = this.#row;
     let value: unknown;
     try {
@@ -57,7 +62,7 @@ export class NdjsonReader implements RowReader {
       row.starts[role] = to;
       if (typeof found === 'string' || typeof found === 'number') {
         to = writeUtf8(String(found), this.#scratch, to);
-      } else if (found !== undefined && found !== null && role < 4) {
+      } else if (found !== undefined && found !== null && role <= TYPE) {
         return taker.reject(row, 'invalid_field', `the ${ROLES[role]} is not a text or number`);
       }
       row.ends[role] = to;
