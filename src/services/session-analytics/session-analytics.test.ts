@@ -258,6 +258,40 @@ test('an outage is waited out: said once, then once a minute, and caught up afte
   await analytics.close();
 });
 
+test('a hole at the end of the log is passed over', async () => {
+  const { topic, history, ...options } = setUp();
+  await send(topic, closed('s', 1));
+  const partition = partitionOf('user', PARTITIONS);
+  const endOffset = topic.endOffset.bind(topic);
+  topic.endOffset = (one) => endOffset(one) + (one === partition ? 2 : 0);
+  const analytics = startSessionAnalytics({ ...options, topic, history });
+  await analytics.waitApplied();
+  assert.equal(analytics.caughtUp(), true);
+  await analytics.close();
+  assert.deepEqual(ids(history), ['s']);
+});
+
+test('what could not be written is read and written again', async () => {
+  const { topic, history, clock, metrics, ...options } = setUp();
+  const apply = history.apply.bind(history);
+  let calls = 0;
+  history.apply = async (...given) => {
+    if (++calls % 2 === 0) throw new LullError('history_unavailable', 'not now');
+    await apply(...given);
+  };
+  const page = '/'.padEnd(2000, 'x');
+  await send(topic, ...numbered(3000, { entryPage: page }), 'no json');
+  const analytics = startSessionAnalytics({ ...options, topic, history, clock, metrics });
+  const applied = analytics.waitApplied();
+  await clock.advance(2000);
+  await applied;
+  await analytics.close();
+  assert.equal(history.closed().length, 3000);
+  const text = await metrics.text();
+  assert.match(text, /^lull_history_unreadable_records_total 1$/m);
+  assert.match(text, /^lull_history_records_total\{state="closed"\} 3000$/m);
+});
+
 test('batches are bounded, and each partition has its turn', async () => {
   const { topic, history, ...options } = setUp();
   const page = '/'.padEnd(1000, 'x');

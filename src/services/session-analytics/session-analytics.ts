@@ -60,7 +60,9 @@ export function startSessionAnalytics(options: SessionAnalyticsOptions): Session
 }
 
 interface Batch {
-  readonly records: readonly LogRecord[];
+  readonly records: readonly SentRecord[];
+  /** What is no record of a session. */
+  readonly unreadable: readonly LogRecord[];
   readonly isFull: boolean;
   /** Where each partition goes on after it. */
   readonly next: readonly number[];
@@ -78,6 +80,8 @@ class AnalyticsLoop {
   #next: readonly number[] | null = null;
   /** The partition that is read first, so that a busy one doesn't keep the others waiting. */
   #turn = 0;
+  /** The batch after the one that is being applied. */
+  #ahead: Promise<Batch> | null = null;
   #waiting: { readonly ends: readonly number[]; readonly resolve: () => void }[] = [];
   #idle = false;
   /** Ends the pause that the loop is in, if any. */
@@ -106,6 +110,7 @@ class AnalyticsLoop {
         this.#outage.over();
         if (!more && !expiring) await this.#rest();
       } catch (error) {
+        this.#ahead = null;
         await this.#outage.wait(error, signal);
       }
     }
@@ -151,57 +156,60 @@ class AnalyticsLoop {
 
   /** Applies a batch; false when there was nothing, or so little that more may be gathered. */
   async #applyNext(from: readonly number[]): Promise<boolean> {
-    const batch = await this.#read(from);
-    if (batch.records.length === 0) return false;
     const { topic, history, sync, release } = this.#options;
-    const records = this.#decode(batch.records);
+    const batch = await (this.#ahead ?? this.#read(from));
+    const { next, isFull } = batch;
     const positions: HistoryPosition[] = [];
-    for (const [partition, nextOffset] of batch.next.entries()) {
+    for (const [partition, nextOffset] of next.entries()) {
       if (nextOffset === from[partition]) continue;
       positions.push({ logId: topic.logId, partition, nextOffset });
     }
+    this.#ahead = null;
+    if (positions.length === 0) return false;
+    if (isFull) {
+      this.#ahead = this.#read(next);
+      // Whoever awaits it is told; until then it is nobody's unhandled rejection.
+      this.#ahead.catch(() => {});
+    }
     await sync?.();
-    await history.apply(records, positions);
-    this.#next = batch.next;
-    this.#metrics?.applied(records);
-    await release(batch.next);
-    return batch.isFull;
+    await history.apply(batch.records, positions);
+    this.#next = next;
+    this.#tell(batch);
+    await release(next);
+    return isFull;
   }
 
   async #read(from: readonly number[]): Promise<Batch> {
     const { topic } = this.#options;
-    const records: LogRecord[] = [];
+    const records: SentRecord[] = [];
+    const unreadable: LogRecord[] = [];
     const next = [...from];
     let bytes = 0;
     for (let index = 0; index < topic.partitionCount && bytes < BATCH_BYTES; index++) {
       const partition = this.#turn;
       this.#turn = (this.#turn + 1) % topic.partitionCount;
-      if (next[partition]! >= topic.endOffset(partition)) continue;
+      const end = topic.endOffset(partition);
+      if (next[partition]! >= end) continue;
       const found = await topic.read(partition, next[partition]!, BATCH_BYTES - bytes);
-      for (const record of found) {
-        records.push(record);
-        bytes += record.value.length;
-        next[partition] = record.offset + 1;
+      // Nothing before the end: a hole is all that is left.
+      next[partition] = (found.at(-1)?.offset ?? end - 1) + 1;
+      for (const one of found) {
+        bytes += one.value.length;
+        const record = readSentRecord(one.value);
+        if (record === null) unreadable.push(one);
+        else records.push(record);
       }
     }
-    return { records, isFull: bytes >= BATCH_BYTES, next };
+    return { records, unreadable, next, isFull: bytes >= BATCH_BYTES };
   }
 
-  #decode(records: readonly LogRecord[]): SentRecord[] {
-    const decoded: SentRecord[] = [];
-    const unreadable: LogRecord[] = [];
-    for (const one of records) {
-      const record = readSentRecord(one.value);
-      if (record === null) unreadable.push(one);
-      else decoded.push(record);
-    }
-    if (unreadable.length > 0) {
-      this.#metrics?.unreadable(unreadable.length);
-      const { key, offset } = unreadable[0]!;
-      const seen = { records: unreadable.length, key, offset };
-      this.#options.logger?.warn(seen, 'records of the sessions topic are no sessions: skipped');
-    }
-    return decoded;
+  #tell({ records, unreadable }: Batch): void {
+    this.#metrics?.applied(records);
+    if (unreadable.length === 0) return;
+    this.#metrics?.unreadable(unreadable.length);
+    const { key, offset } = unreadable[0]!;
+    const seen = { records: unreadable.length, key, offset };
+    this.#options.logger?.warn(seen, 'records of the sessions topic are no sessions: skipped');
   }
 
   /** Until the topic grows or something expires; then a moment more, unless somebody waits. */
