@@ -7,7 +7,6 @@ import type { User } from '../core/user.ts';
 import { NO_ID } from './decoder.ts';
 import type { EventCursor } from './event-cursor.ts';
 import type { Described } from './session-json.ts';
-import type { Vocabulary } from './vocabulary.ts';
 
 /** Later than anything: nothing closes, so nothing is late. */
 const NEVER_MS = 2 ** 50;
@@ -21,7 +20,6 @@ const FIRST_NO_ID = -(2 ** 31);
  */
 export function* sessionsInOrder(
   cursor: EventCursor,
-  vocabulary: Vocabulary,
   definition: SessionDefinition,
   clockMs: number,
 ): Generator<Described> {
@@ -38,7 +36,7 @@ export function* sessionsInOrder(
       const { time } = cursor;
       const idHash = cursor.idHash === NO_ID ? withoutId++ : cursor.idHash;
       offset = Math.max(offset + 1, time);
-      partition.apply(vocabulary.event(userId, time, idHash, cursor.texts), offset, null);
+      partition.apply(cursor.vocabulary.event(userId, time, idHash, cursor.texts), offset, null);
       user ??= partition.users.get(userId)!;
       while (user.sessions.length > 1 && user.sessions[0]!.end + definition.gapMs < time) {
         yield settled(identity, definition, userId, user.sessions.shift()!, clockMs);

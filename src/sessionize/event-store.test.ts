@@ -34,11 +34,13 @@ function addTo(store: EventStore, decoder: Decoder, values: Values): void {
 }
 
 /** Everything that a cursor gives, as text. */
-function tell(cursor: EventCursor, vocabulary: Vocabulary): string[] {
+function tell(cursor: EventCursor): string[] {
   const told: string[] = [];
   while (cursor.nextUser()) {
     while (cursor.nextEvent()) {
-      const texts = [...cursor.texts].slice(TYPE).map((number) => vocabulary.text(number) ?? '');
+      const texts = [...cursor.texts]
+        .slice(TYPE)
+        .map((number) => cursor.vocabulary.text(number) ?? '');
       told.push([cursor.user, cursor.time, cursor.idHash, ...texts].join('|'));
     }
   }
@@ -64,7 +66,7 @@ const EVENTS: fc.Arbitrary<Values[]> = fc.array(
 
 /** The same events sorted by what is told of them: user, time, id, then texts in order. */
 function sorted(events: readonly Values[]): string[] {
-  const plain = events.map((event) => tell(...storeOf([event])));
+  const plain = events.map((event) => tell(storeOf([event])));
   return plain
     .flat()
     .map((text) => text.split('|'))
@@ -80,18 +82,18 @@ function sorted(events: readonly Values[]): string[] {
     .map((parts) => parts.join('|'));
 }
 
-function storeOf(events: readonly Values[]): [EventCursor, Vocabulary] {
+function storeOf(events: readonly Values[]): EventCursor {
   const vocabulary = new Vocabulary();
   const store = new EventStore(vocabulary);
   const decoder = new Decoder(vocabulary, null);
   for (const event of events) addTo(store, decoder, event);
-  return [store.cursor(), vocabulary];
+  return store.cursor();
 }
 
 test('users and their events come in order', () => {
   fc.assert(
     fc.property(EVENTS, (events) => {
-      assert.deepEqual(tell(...storeOf(events)), sorted(events));
+      assert.deepEqual(tell(storeOf(events)), sorted(events));
     }),
     { numRuns: 300 },
   );
@@ -104,23 +106,17 @@ test('runs, merged in one or two steps and with a small vocabulary, give the sam
       fc.integer({ min: 1, max: 5 }),
       fc.constantFrom(1, 1e9),
       (events, count, bytes) => {
-        const vocabulary = new Vocabulary();
         const runs = Array.from({ length: count }, (_, part) => {
           const run = new Run(tmpdir());
           const mine = events.filter((_, index) => index % count === part);
-          writeRun(run, ...storeOf(mine));
+          writeRun(run, storeOf(mine));
           return run;
         });
-        assert.deepEqual(
-          tell(new MergeCursor(runs, vocabulary, bytes), vocabulary),
-          sorted(events),
-        );
+        assert.deepEqual(tell(new MergeCursor(runs, bytes)), sorted(events));
         const merged = new Run(tmpdir());
-        vocabulary.clear();
-        writeRun(merged, new MergeCursor(runs.slice(1), vocabulary, bytes), vocabulary);
-        vocabulary.clear();
-        const again = new MergeCursor([merged, runs[0]!], vocabulary, bytes);
-        assert.deepEqual(tell(again, vocabulary), sorted(events));
+        writeRun(merged, new MergeCursor(runs.slice(1), bytes));
+        const again = new MergeCursor([merged, runs[0]!], bytes);
+        assert.deepEqual(tell(again), sorted(events));
         for (const run of [...runs, merged]) run.close();
       },
     ),
@@ -158,12 +154,8 @@ test('a run that is larger than what is read at a time comes back whole', () => 
     page: `${index}${long}`,
   }));
   const run = new Run(tmpdir());
-  writeRun(run, ...storeOf(events));
+  writeRun(run, storeOf(events));
   assert.ok(run.sizeBytes > 3e6);
-  const vocabulary = new Vocabulary();
-  assert.deepEqual(
-    tell(new MergeCursor([run], vocabulary, 1e5), vocabulary),
-    tell(...storeOf(events)),
-  );
+  assert.deepEqual(tell(new MergeCursor([run], 1e5)), tell(storeOf(events)));
   run.close();
 });

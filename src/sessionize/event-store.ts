@@ -27,6 +27,8 @@ export class EventStore {
   readonly vocabulary: Vocabulary;
   rowCount = 0;
   #blocks: RowBlock[] = [];
+  /** Blocks that were filled before, to be filled again. */
+  #spare: RowBlock[] = [];
   #layout = layoutOf([TIME, USER, TYPE]);
   readonly #texts = new Int32Array(ROLES.length).fill(NO_TEXT);
 
@@ -46,7 +48,7 @@ export class EventStore {
     const { texts } = decoder;
     const index = this.rowCount & ROW_IN_BLOCK;
     if (this.rowCount >> BLOCK_BITS === this.#blocks.length) {
-      this.#blocks.push(newBlock(this.#layout));
+      this.#blocks.push(this.#spare.pop() ?? newBlock(this.#layout));
     }
     const { words, doubles } = this.#blocks[this.#blocks.length - 1]!;
     const { slots } = this.#layout;
@@ -62,8 +64,10 @@ export class EventStore {
     this.rowCount++;
   }
 
+  /** Forgets everything; the memory is kept for what comes next. */
   clear(): void {
     this.rowCount = 0;
+    this.#spare = this.#blocks.filter((block) => block.layout === this.#layout);
     this.#blocks = [];
     this.vocabulary.clear();
   }
@@ -113,6 +117,7 @@ export class EventStore {
     const from = this.#blocks.pop()!;
     const roles = ROLES.map((_, index) => index).filter((index) => from.layout.slots[index]! >= 0);
     this.#layout = layoutOf([...roles, role]);
+    this.#spare = [];
     const to = newBlock(this.#layout);
     this.#blocks.push(to);
     for (let index = 0; index < (this.rowCount & ROW_IN_BLOCK); index++) {
@@ -168,6 +173,7 @@ export class EventStore {
 
 /** A store's events; the store must not change under it. */
 class StoreCursor implements EventCursor {
+  readonly vocabulary: Vocabulary;
   user = '';
   time = 0;
   idHash = NO_ID;
@@ -183,6 +189,7 @@ class StoreCursor implements EventCursor {
 
   constructor(store: EventStore) {
     this.#store = store;
+    this.vocabulary = store.vocabulary;
     ({ names: this.#names, order: this.#order } = store.users());
     ({ rows: this.#rows, ends: this.#ends } = store.groupByUser());
   }

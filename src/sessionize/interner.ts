@@ -3,6 +3,8 @@ import { utf8Text } from './row.ts';
 
 const FIRST_SLOTS = 1 << 12;
 const FIRST_BYTES = 1 << 16;
+/** What a text takes in the tables, and its string beside its characters. */
+const ENTRY_BYTES = 80;
 
 /** A hash of 32 bits, four bytes a step. */
 export function hashBytes(bytes: Uint8Array, start: number, end: number): number {
@@ -48,9 +50,9 @@ export class Interner {
     this.#maxChars = maxChars;
   }
 
-  /** Bytes of memory that it takes, about. */
+  /** Bytes of memory that its texts take, about: in the arena, in the tables, as strings. */
   get heldBytes(): number {
-    return this.#arena.length + 12 * this.#slots.length + 32 * this.size;
+    return this.#starts[this.size]! * 2 + this.size * ENTRY_BYTES;
   }
 
   /** The number of a text; `hash` is its `hashBytes`. */
@@ -77,12 +79,10 @@ export class Interner {
     return this.#arena.subarray(this.#starts[number]!, this.#starts[number + 1]!);
   }
 
+  /** Forgets all texts; the memory is kept for the next ones. */
   clear(): void {
     this.size = 0;
-    this.#setArena(new Uint8Array(FIRST_BYTES));
-    this.#starts = new Int32Array(FIRST_SLOTS);
-    this.#hashes = new Int32Array(FIRST_SLOTS);
-    this.#slots = new Int32Array(FIRST_SLOTS);
+    this.#slots.fill(0);
     this.#texts = [];
   }
 

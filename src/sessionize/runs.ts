@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { LullError } from '../errors.ts';
 import type { EventCursor } from './event-cursor.ts';
 import { ROLES, TYPE } from './row.ts';
-import { MAX_TEXT_BYTES, NO_TEXT, type Vocabulary } from './vocabulary.ts';
+import { MAX_TEXT_BYTES, NO_TEXT, Vocabulary } from './vocabulary.ts';
 
 const WRITE_BYTES = 1 << 20;
 const READ_BYTES = 1 << 18;
@@ -67,8 +67,8 @@ export class Run {
   }
 }
 
-/** Writes a cursor's events, whose texts are numbers of `vocabulary`, into a run. */
-export function writeRun(run: Run, cursor: EventCursor, vocabulary: Vocabulary): void {
+/** Writes a cursor's events into a run. */
+export function writeRun(run: Run, cursor: EventCursor): void {
   const bytes = Buffer.allocUnsafe(WRITE_BYTES + MAX_ENTRY_BYTES);
   let at = 0;
   const flushIfFull = (bound: number) => {
@@ -86,7 +86,7 @@ export function writeRun(run: Run, cursor: EventCursor, vocabulary: Vocabulary):
       at = bytes.writeDoubleLE(cursor.idHash, at);
       for (let role = TYPE; role < ROLES.length; role++) {
         const number = cursor.texts[role]!;
-        const text = number === NO_TEXT ? NOTHING : vocabulary.texts.bytes(number);
+        const text = number === NO_TEXT ? NOTHING : cursor.vocabulary.texts.bytes(number);
         at = bytes.writeUInt16LE(text.length, at);
         bytes.set(text, at);
         at += text.length;
@@ -103,12 +103,12 @@ export function writeRun(run: Run, cursor: EventCursor, vocabulary: Vocabulary):
 const NOTHING = new Uint8Array(0);
 
 class RunCursor implements EventCursor {
+  readonly vocabulary: Vocabulary;
   user = '';
   time = 0;
   idHash = 0;
   readonly texts = new Int32Array(ROLES.length).fill(NO_TEXT);
   readonly #run: Run;
-  readonly #vocabulary: Vocabulary;
   readonly #bytes = Buffer.allocUnsafe(READ_BYTES);
   #length = 0;
   #at = 0;
@@ -117,7 +117,7 @@ class RunCursor implements EventCursor {
 
   constructor(run: Run, vocabulary: Vocabulary) {
     this.#run = run;
-    this.#vocabulary = vocabulary;
+    this.vocabulary = vocabulary;
   }
 
   nextUser(): boolean {
@@ -145,7 +145,7 @@ class RunCursor implements EventCursor {
     for (let role = TYPE; role < ROLES.length; role++) {
       const start = at + 2;
       at = start + this.#bytes.readUInt16LE(at);
-      this.texts[role] = at === start ? NO_TEXT : this.#vocabulary.number(this.#bytes, start, at);
+      this.texts[role] = at === start ? NO_TEXT : this.vocabulary.number(this.#bytes, start, at);
     }
     this.#at = at;
   }
@@ -165,11 +165,11 @@ class RunCursor implements EventCursor {
 
 /** The events of several runs as if they were one. */
 export class MergeCursor implements EventCursor {
+  readonly vocabulary = new Vocabulary();
   user = '';
   time = 0;
   idHash = 0;
   texts: Int32Array = new Int32Array(0);
-  readonly #vocabulary: Vocabulary;
   readonly #maxVocabularyBytes: number;
   /** Runs that have a user left; those of them that have events left of the user. */
   #runs: RunCursor[];
@@ -178,10 +178,9 @@ export class MergeCursor implements EventCursor {
   #given: RunCursor | null = null;
 
   /** The vocabulary is cleared when it holds more than the bound. */
-  constructor(runs: readonly Run[], vocabulary: Vocabulary, maxVocabularyBytes: number) {
-    this.#vocabulary = vocabulary;
+  constructor(runs: readonly Run[], maxVocabularyBytes: number) {
     this.#maxVocabularyBytes = maxVocabularyBytes;
-    this.#runs = runs.map((run) => new RunCursor(run, vocabulary));
+    this.#runs = runs.map((run) => new RunCursor(run, this.vocabulary));
     this.#runs = this.#runs.filter((cursor) => cursor.nextUser());
   }
 
@@ -199,7 +198,7 @@ export class MergeCursor implements EventCursor {
 
   nextEvent(): boolean {
     if (this.#given !== null && !this.#given.nextEvent()) this.#leave(this.#given);
-    if (this.#vocabulary.heldBytes > this.#maxVocabularyBytes) this.#clearVocabulary();
+    if (this.vocabulary.heldBytes > this.#maxVocabularyBytes) this.#clearVocabulary();
     let first: RunCursor | null = null;
     for (const cursor of this.#active) {
       if (first === null || this.#compare(cursor, first) < 0) first = cursor;
@@ -218,12 +217,12 @@ export class MergeCursor implements EventCursor {
   }
 
   #clearVocabulary(): void {
-    this.#vocabulary.clear();
+    this.vocabulary.clear();
     for (const cursor of this.#active) cursor.readTexts();
   }
 
   #compare(one: RunCursor, other: RunCursor): number {
     const difference = one.time - other.time || one.idHash - other.idHash;
-    return difference || this.#vocabulary.compare(one.texts, other.texts);
+    return difference || this.vocabulary.compare(one.texts, other.texts);
   }
 }

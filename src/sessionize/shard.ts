@@ -50,7 +50,7 @@ export class Shard implements RowTaker {
   #sessions = 0;
   readonly #options: ShardOptions;
   readonly #vocabulary = new Vocabulary();
-  readonly #store = new EventStore(this.#vocabulary);
+  #store = new EventStore(this.#vocabulary);
   readonly #decoder: Decoder;
   /** Runs by level: one of level n + 1 holds what MERGE_RUNS of level n held. */
   readonly #runs: Run[][] = [];
@@ -108,7 +108,7 @@ export class Shard implements RowTaker {
   *sessions(clockMs: number): Generator<OutputChunk> {
     const { definition, format } = this.#options;
     const writer = new ChunkWriter();
-    for (const session of sessionsInOrder(this.#cursor(), this.#vocabulary, definition, clockMs)) {
+    for (const session of sessionsInOrder(this.#cursor(), definition, clockMs)) {
       if (writer.isFull) yield writer.take();
       if (format === 'csv') writer.json.append(csvRow(describe(...session)));
       else writeSession(writer.json, session);
@@ -131,7 +131,7 @@ export class Shard implements RowTaker {
   /** Moves what is in memory into a run. */
   #spill(): void {
     const run = new Run(this.#options.tempFolder ?? tmpdir());
-    writeRun(run, this.#store.cursor(), this.#vocabulary);
+    writeRun(run, this.#store.cursor());
     this.#store.clear();
     this.#addRun(run, 0);
   }
@@ -142,7 +142,7 @@ export class Shard implements RowTaker {
     runs.push(run);
     if (runs.length < MERGE_RUNS) return;
     const merged = new Run(this.#options.tempFolder ?? tmpdir());
-    writeRun(merged, this.#merge(runs), this.#vocabulary);
+    writeRun(merged, this.#merge(runs));
     for (const done of runs.splice(0)) done.close();
     this.#addRun(merged, level + 1);
   }
@@ -150,11 +150,12 @@ export class Shard implements RowTaker {
   #cursor(): EventCursor {
     if (this.#runs.length === 0) return this.#store.cursor();
     this.#spill();
+    // Nothing comes any more: what the store kept for it can go.
+    this.#store = new EventStore(this.#vocabulary);
     return this.#merge(this.#runs.flat());
   }
 
   #merge(runs: readonly Run[]): MergeCursor {
-    this.#vocabulary.clear();
-    return new MergeCursor(runs, this.#vocabulary, this.#options.memoryBytes / 4);
+    return new MergeCursor(runs, this.#options.memoryBytes / 4);
   }
 }
