@@ -1,6 +1,6 @@
 /** History on PGlite: the contract, and what a crash and a power loss may do to it. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -22,11 +22,19 @@ const TABLES = ['user_sessions', 'session_lineage', 'session_buckets', 'history_
 let folder: string;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lull-history-'));
+  await (await openEmbeddedHistory({ directory: join(folder, 'new') })).close();
 });
 after(() => rm(folder, { recursive: true }));
 
+/** A new history's folder: copied, since creating takes seconds. */
+async function newDirectory(name: string): Promise<string> {
+  const directory = join(folder, name);
+  await cp(join(folder, 'new'), directory, { recursive: true });
+  return directory;
+}
+
 historyContract('PGlite', async () => {
-  const directory = join(folder, 'contract');
+  const directory = await newDirectory('contract');
   let sql = await openEmbeddedSql(directory);
   const history = await openSqlHistory(sql);
   let opened = history;
@@ -68,7 +76,7 @@ test('a folder that is no database is refused with the reason', async () => {
 });
 
 test('PostgreSQL gives up, is started again, and has lost nothing', async (t) => {
-  const directory = join(folder, 'crash');
+  const directory = await newDirectory('crash');
   const history = await openEmbeddedHistory({ directory });
   t.after(() => history.close());
   const position = (nextOffset: number) => [{ logId: 'log', partition: 0, nextOffset }];
@@ -97,8 +105,7 @@ test('what apply has resolved for survives a power loss, whole', async (t) => {
   const seed = Date.now() % 1_000_000;
   t.diagnostic(`seed ${seed}`);
   const random = seededRandom(seed);
-  const directory = join(folder, 'power');
-  await (await openEmbeddedHistory({ directory })).close();
+  const directory = await newDirectory('power');
   const disk = new SyncedCopy(directory, join(folder, 'synced'));
   const images: { directory: string; applied: number; started: number }[] = [];
   let applied = 0;
@@ -158,7 +165,7 @@ test('what apply has resolved for survives a power loss, whole', async (t) => {
 });
 
 test('rows that are replaced, and the log of it, give their place back', async (t) => {
-  const directory = join(folder, 'upkeep');
+  const directory = await newDirectory('upkeep');
   const sql = await openEmbeddedSql(directory);
   const history = await openSqlHistory(sql);
   t.after(() => history.close());

@@ -126,6 +126,7 @@ class EmbeddedSql implements Sql {
   /** PostgreSQL for a single user has neither checkpointer nor autovacuum. */
   #keepUp(): void {
     const done = this.#inTurn(async (thread) => {
+      await thread.send('SELECT pg_stat_force_next_flush()', []);
       for (const row of await thread.send(UPKEEP, [])) {
         await thread.send(row['statement'] as string, []);
       }

@@ -1,3 +1,4 @@
+-- Which numbered migrations have been applied.
 CREATE TABLE IF NOT EXISTS history_migrations (
   number integer PRIMARY KEY,
   name text NOT NULL,

@@ -1,0 +1,148 @@
+/** How fast history takes and answers a million sessions, and what memory it takes. */
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sessionIdOf } from '../src/core/hash.ts';
+import type { SessionRecord } from '../src/core/output.ts';
+import type { History } from '../src/history/history.ts';
+import { openEmbeddedHistory } from '../src/history/pglite.ts';
+
+const SESSIONS = Number(process.argv[2] ?? 1_000_000);
+const BATCH = 1000;
+const USERS = 50_000;
+const EVENTS = 12;
+const HOUR_MS = 3_600_000;
+const SPAN_MS = 48 * HOUR_MS;
+const START_MS = Date.parse('2026-11-23T00:00:00.000Z');
+const END_MS = START_MS + SPAN_MS;
+const TYPES = ['PAGE_VIEW', 'CLICK', 'ADD_TO_CART', 'SEARCH'];
+
+const iso = (timeMs: number) => new Date(timeMs).toISOString();
+
+/** A shopper's session of a dozen events; ends rise with the number, as they do when sent. */
+function sessionOf(number: number, revision = 1): SessionRecord {
+  const endMs = Math.floor(START_MS + (number / SESSIONS) * SPAN_MS);
+  const durationMs = 20_000 + ((number * 7919) % 320_000);
+  const startMs = endMs - durationMs;
+  const hasConversion = number % 16 === 0;
+  const product = `/products/${(number * 31) % 900}`;
+  return {
+    sessionId: sessionIdOf('bench', number % 8, number),
+    userId: `user-${(number * 2_654_435_761) % USERS}`,
+    state: revision === 1 ? 'closed' : 'amended',
+    revision,
+    tier: '5m',
+    closeReason: 'inactivity',
+    startTime: iso(startMs),
+    endTime: iso(endMs),
+    durationSeconds: durationMs / 1000,
+    eventCount: EVENTS,
+    eventCounts: { PAGE_VIEW: 8, CLICK: 2, ADD_TO_CART: 1, SEARCH: 1 },
+    firstEventTimes: Object.fromEntries(TYPES.map((type, n) => [type, iso(startMs + n * 1000)])),
+    entryPage: '/',
+    exitPage: product,
+    pageViews: 8,
+    distinctPages: 6,
+    distinctPagesTruncated: false,
+    searches: 1,
+    addToCarts: 1,
+    purchases: hasConversion ? 1 : 0,
+    revenue: hasConversion ? { EUR: (number % 20_000) / 100 } : {},
+    cartValue: { EUR: 59.9 },
+    hasConversion,
+    firstConversionTime: hasConversion ? iso(endMs) : null,
+    referrer: number % 3 === 0 ? 'https://www.example.com/search?q=boots' : null,
+    utm: { source: null, medium: null, campaign: null },
+    channel: number % 3 === 0 ? 'search' : 'direct',
+    device: number % 2 === 0 ? 'mobile' : 'desktop',
+    bounced: false,
+    engaged: true,
+    firstArrival: iso(startMs + 200),
+    lastArrival: iso(endMs + 200),
+    lateCount: 0,
+    duplicateCount: 0,
+    endOvertakenCount: 0,
+    previousSessionId: null,
+    trail: Array.from({ length: EVENTS }, (_, n) => ({
+      type: TYPES[n % TYPES.length]!,
+      page: n % 3 === 0 ? product : `/category/${n}`,
+      time: iso(startMs + Math.floor((durationMs * n) / EVENTS)),
+    })),
+    trailTruncated: false,
+  };
+}
+
+function memory(): string {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const [now, peak] = ['VmRSS', 'VmHWM'].map((name) => {
+    return Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)![1]) / 1000);
+  });
+  return `resident ${now} MB, at most ${peak} MB`;
+}
+
+async function load(history: History, revision: number, from: number, to: number): Promise<void> {
+  const cpu = process.cpuUsage();
+  let makingMs = 0;
+  const started = performance.now();
+  for (let first = from; first < to; first += BATCH) {
+    const making = performance.now();
+    const records = Array.from({ length: BATCH }, (_, n) => sessionOf(first + n, revision));
+    makingMs += performance.now() - making;
+    const position = { logId: 'bench', partition: 0, nextOffset: first + BATCH };
+    await history.apply(records, [position]);
+  }
+  const seconds = (performance.now() - started - makingMs) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  const rate = Math.round((to - from) / seconds).toLocaleString('en');
+  const cost = ((user + system - makingMs * 1000) / (to - from)).toFixed(0);
+  const verb = revision === 1 ? 'new' : 'amended';
+  console.log(`${verb} rows ${from} to ${to}: ${rate}/s, ${cost} us CPU each; ${memory()}`);
+}
+
+async function latency(label: string, count: number, ask: (n: number) => Promise<unknown>) {
+  const times: number[] = [];
+  for (let n = 0; n < count; n++) {
+    const started = performance.now();
+    await ask(n);
+    times.push(performance.now() - started);
+  }
+  times.sort((left, right) => left - right);
+  const at = (share: number) => times[Math.floor(share * (count - 1))]!.toFixed(2);
+  console.log(`${label}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`);
+}
+
+async function opened(label: string, directory: string): Promise<History> {
+  const started = performance.now();
+  const history = await openEmbeddedHistory({ directory });
+  console.log(`${label}: ${Math.round(performance.now() - started)} ms; ${memory()}`);
+  return history;
+}
+
+const directory = await mkdtemp(join(tmpdir(), 'lull-bench-history-'));
+try {
+  const place = join(directory, 'history');
+  console.log(`a row is ${JSON.stringify(sessionOf(1)).length} bytes of JSON; ${memory()}`);
+  let history = await opened('create', place);
+  for (let from = 0; from < SESSIONS; from += SESSIONS / 5) {
+    await load(history, 1, from, from + SESSIONS / 5);
+  }
+  await load(history, 2, 0, SESSIONS / 10);
+  const bytes = await history.sizeBytes();
+  console.log(`on disk ${Math.round(bytes / 1e6)} MB, ${Math.round(bytes / SESSIONS)} bytes a row`);
+  await history.close();
+  history = await opened('open again', place);
+  const spread = (n: number) => (n * 7919) % SESSIONS;
+  const day = (n: number) => END_MS - 17 * n - 1;
+  await latency('stats of 24 h', 1000, (n) => history.stats(day(n) - 24 * HOUR_MS, day(n)));
+  await latency('stats of 1 h', 1000, (n) => history.stats(day(n) - HOUR_MS, day(n)));
+  await latency('one session', 1000, (n) => history.session(sessionOf(spread(n)).sessionId));
+  await latency('20 of a user', 1000, (n) => history.ofUser(`user-${spread(n) % USERS}`, 20, null));
+  await latency('10 converted', 1000, () => history.converted(10, null));
+  await latency('a batch of one', 200, (n) => history.apply([sessionOf(spread(n), 3)], []));
+  await latency('expire 1000', 50, () => history.expire(START_MS + SPAN_MS / 2, 1000));
+  console.log(`wrong buckets: ${await history.wrongBuckets()}; ${memory()}`);
+  await history.close();
+} finally {
+  await rm(directory, { recursive: true });
+}
