@@ -1,8 +1,11 @@
 /** What comes out besides the sessions: files, rejects, notes, and one clear line when it fails. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { Readable, Writable } from 'node:stream';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { fileOf, folder, parsed, pathOf, run } from '../../test/support/run-sessionize.ts';
 import { DEFAULT_DEFINITION } from '../core/definition.ts';
@@ -173,6 +176,21 @@ test('a full disk is one clear line, and half a file does not stay', async (cont
     code: 'disk_full',
     message: `no space is left for ${out}`,
   });
+});
+
+test('stopped by a signal, no half file stays', async () => {
+  const out = pathOf('.ndjson');
+  const main = fileURLToPath(new URL('../main.ts', import.meta.url));
+  const child = spawn(process.execPath, [main, 'sessionize', '-', '--out', out], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  const ended = once(child, 'close');
+  child.stdin.write(EVENTS);
+  while (!existsSync(`${out}.partial`)) await systemClock.sleep(10);
+  child.kill('SIGTERM');
+  assert.deepEqual(await ended, [null, 'SIGTERM']);
+  assert.equal(existsSync(`${out}.partial`), false);
+  assert.equal(existsSync(out), false);
 });
 
 test('wrong usage is told before anything is written', async () => {

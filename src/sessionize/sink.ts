@@ -1,5 +1,5 @@
 /** Where lines go: standard output, or a file that appears under its name when it is whole. */
-import { createWriteStream, statSync } from 'node:fs';
+import { createWriteStream, rmSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -13,6 +13,7 @@ export class Sink {
   readonly #last: Writable;
   /** Of a file that gets its name at the end; null for what is written in place. */
   readonly #partialPath: string | null;
+  readonly #unwatch: () => void;
   readonly #failure: Promise<never>;
   /** Nobody reads any more. */
   #deaf = false;
@@ -22,6 +23,7 @@ export class Sink {
     this.#first = first;
     this.#last = last;
     this.#partialPath = partialPath;
+    this.#unwatch = partialPath === null ? () => {} : removeOnSignals(partialPath);
     this.#failure = new Promise((_, reject) => last.on('error', reject));
     this.#failure.catch(() => {});
   }
@@ -68,6 +70,7 @@ export class Sink {
       this.#first.end();
       await finished(this.#last);
       if (this.#partialPath !== null) await rename(this.#partialPath, this.#name);
+      this.#unwatch();
     } catch (error) {
       throw this.#failed(error);
     }
@@ -79,6 +82,7 @@ export class Sink {
     this.#first.destroy();
     this.#last.destroy();
     await rm(this.#partialPath, { force: true });
+    this.#unwatch();
   }
 
   #failed(cause: unknown): LullError {
@@ -90,6 +94,22 @@ export class Sink {
     return new LullError('output_unwritable', `${this.#name} can't be written: ${code}`, { cause });
   }
 }
+
+/** Sees to it that no half file stays when the process is stopped; returns how to undo that. */
+function removeOnSignals(path: string): () => void {
+  const remove = (signal: NodeJS.Signals) => {
+    rmSync(path, { force: true });
+    undo();
+    process.kill(process.pid, signal);
+  };
+  const undo = () => {
+    for (const signal of SIGNALS) process.off(signal, remove);
+  };
+  for (const signal of SIGNALS) process.on(signal, remove);
+  return undo;
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Gathers small pieces into large writes. */
 export class Gatherer {
