@@ -1,4 +1,5 @@
 /** Finds values in a line of JSON without building anything; gives up on what is unusual. */
+import { jsonBytes } from './json-bytes.ts';
 import { ROLES, type Row, TYPE } from './row.ts';
 
 /** By role, where its value lies: keys from the outermost in; null for a role without one. */
@@ -240,9 +241,9 @@ function isSpace(byte: number): boolean {
 
 const PLAIN = 1;
 const ODD = 0;
-const TRUE = Buffer.from('true');
-const FALSE = Buffer.from('false');
-const NULL = Buffer.from('null');
+const TRUE = jsonBytes('true');
+const FALSE = jsonBytes('false');
+const NULL = jsonBytes('null');
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const PLUS = 0x2b;

@@ -1,4 +1,4 @@
-/** A session as a line of NDJSON: what `JSON.stringify(describe(…))` gives, several times faster. */
+/** A session as a line of NDJSON: the same as `JSON.stringify` gives, several times faster. */
 import { durationText } from '../core/definition.ts';
 import { channelOf, describe, type Identity } from '../core/describe.ts';
 import type { Figures, MoneyFigure } from '../core/figures.ts';
