@@ -1,7 +1,7 @@
 /** The inputs of a run, one after another: opened, understood, and cut into blocks. */
 import { statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { counted, type Report, sized } from '../ops/report.ts';
+import { type Report, sized } from '../ops/report.ts';
 import { type Block, BlockCutter } from './blocks.ts';
 import { endOfRowsOf, type InputPlan, planInput } from './input.ts';
 import type { SessionizeOptions } from './options.ts';
@@ -9,8 +9,6 @@ import { openSource, type Source, unreadable } from './source.ts';
 
 /** Takes the inputs block by block. */
 export interface BlockTaker {
-  /** Events taken so far, about. */
-  readonly events: number;
   input(plan: InputPlan): void;
   /** A buffer for the next block; waits until one is free. */
   buffer(): Promise<Uint8Array>;
@@ -50,7 +48,7 @@ export async function readInputs(
   for (const file of options.files) {
     const source = await openSource(file, stdin);
     try {
-      const progress = () => progressLine(readBytes + source.takenBytes, bytes, taker.events);
+      const progress = () => progressLine(readBytes + source.takenBytes, bytes);
       if (!(await readInput(options, source, report, progress, taker, whole))) return;
     } finally {
       await source.close();
@@ -80,7 +78,7 @@ async function readInput(
   }
 }
 
-function progressLine(readBytes: number, bytes: number, events: number): string {
+function progressLine(readBytes: number, bytes: number): string {
   const part = Number.isFinite(bytes) ? ` of ${sized(bytes)}` : '';
-  return `${sized(readBytes)}${part} read, ${counted(events)} events`;
+  return `${sized(readBytes)}${part} read`;
 }

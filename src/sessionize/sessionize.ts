@@ -49,7 +49,7 @@ export async function runSessionize(options: SessionizeOptions, io: SessionizeIo
   const rejectsSink = options.rejects === null ? null : Sink.file(options.rejects);
   const sink = options.out === null ? Sink.standardOutput(io.stdout) : Sink.file(options.out);
   try {
-    const run: Run = { options, io, report, sink, rejects: new Rejects(rejectsSink) };
+    const run: Running = { options, io, report, sink, rejects: new Rejects(rejectsSink) };
     const totals = await (options.order === 'event' ? inEventOrder(run) : inArrivalOrder(run));
     await run.rejects.written();
     await rejectsSink?.end();
@@ -62,7 +62,7 @@ export async function runSessionize(options: SessionizeOptions, io: SessionizeIo
   }
 }
 
-export interface Run {
+interface Running {
   readonly options: SessionizeOptions;
   readonly io: SessionizeIo;
   readonly report: Report;
@@ -70,7 +70,7 @@ export interface Run {
   readonly rejects: Rejects;
 }
 
-async function inEventOrder({ options, io, report, sink, rejects }: Run): Promise<Totals> {
+async function inEventOrder({ options, io, report, sink, rejects }: Running): Promise<Totals> {
   const format = outputFormatOf(options.out);
   const shards = openShards(options, format);
   try {
@@ -110,7 +110,6 @@ function openShards(options: SessionizeOptions, format: OutputFormat): Shards {
 
 /** Hands blocks on to the shards, and what they reject to the rejects. */
 class ShardFeeder implements BlockTaker {
-  events = 0;
   readonly #shards: Shards;
   readonly #rejects: Rejects;
   #file = '';
@@ -137,7 +136,7 @@ class ShardFeeder implements BlockTaker {
   }
 }
 
-async function inArrivalOrder({ options, io, report, sink, rejects }: Run): Promise<Totals> {
+async function inArrivalOrder({ options, io, report, sink, rejects }: Running): Promise<Totals> {
   const arrival = new ArrivalOrder(options, sink, rejects);
   await readInputs(options, io.stdin, report, arrival, false);
   await arrival.end();

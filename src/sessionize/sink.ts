@@ -29,13 +29,12 @@ export class Sink {
   }
 
   static standardOutput(stdout: Writable): Sink {
-    return new Sink('standard output', stdout, stdout, null);
+    return new Sink(STANDARD_OUTPUT, stdout, stdout, null);
   }
 
   /** Compresses when the name ends in `.gz`. */
   static file(file: string): Sink {
-    // What is no regular file (a pipe, a device) can't be put in place afterwards.
-    const inPlace = statSync(file, { throwIfNoEntry: false })?.isFile() === false;
+    const inPlace = isSpecial(file);
     const path = inPlace ? file : `${file}.partial`;
     const last = createWriteStream(path);
     const first = file.toLowerCase().endsWith('.gz') ? createGzip({ level: 3 }) : last;
@@ -65,7 +64,7 @@ export class Sink {
 
   /** Resolves when everything is written. */
   async end(): Promise<void> {
-    if (this.#name === 'standard output') return;
+    if (this.#name === STANDARD_OUTPUT) return;
     try {
       this.#first.end();
       await finished(this.#last);
@@ -95,6 +94,15 @@ export class Sink {
   }
 }
 
+/** Whether it is there and no regular file (a pipe, a device), so that nothing can replace it. */
+function isSpecial(file: string): boolean {
+  try {
+    return !statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
 /** Sees to it that no half file stays when the process is stopped; returns how to undo that. */
 function removeOnSignals(path: string): () => void {
   const remove = (signal: NodeJS.Signals) => {
@@ -109,6 +117,7 @@ function removeOnSignals(path: string): () => void {
   return undo;
 }
 
+const STANDARD_OUTPUT = 'standard output';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Gathers small pieces into large writes. */
