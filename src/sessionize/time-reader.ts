@@ -63,13 +63,12 @@ export class TimeReader {
     const date = year * 10_000 + month * 100 + twoDigits(bytes, start + 8);
     let time = this.#dayMs(date) + clockMs(bytes, start + 11);
     let at = start + 19;
-    if (bytes[at] === POINT && at + 1 < end) {
+    if (bytes[at] === POINT && at + 1 < end && isDigit(bytes[at + 1]!)) {
       const last = Math.min(end, at + 10);
       let weightMs = 100;
       for (at++; at < last; at++, weightMs /= 10) {
-        const digit = bytes[at]! - ZERO;
-        if (digit < 0 || digit > 9) break;
-        if (weightMs >= 1) time += digit * weightMs;
+        if (!isDigit(bytes[at]!)) break;
+        if (weightMs >= 1) time += (bytes[at]! - ZERO) * weightMs;
       }
     }
     if (at === end) return this.#toUtc === null ? time : this.#toUtc(time);
@@ -139,6 +138,10 @@ function clockMs(bytes: Uint8Array, at: number): number {
   const second = twoDigits(bytes, at + 6);
   if (hour > 23 || minute > 59 || second > 59) return Number.NaN;
   return ((hour * 60 + minute) * 60 + second) * 1000;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= ZERO + 9;
 }
 
 /** NaN when one of the two isn't a digit. */
