@@ -5,6 +5,7 @@ import { Lifecycle } from '../ops/lifecycle.ts';
 import { createLogger } from '../ops/logger.ts';
 import { Report, sized } from '../ops/report.ts';
 import type { BackfillProgress } from '../services/event-producer/event-producer.ts';
+import { loadOf } from '../services/event-producer/load.ts';
 import type { Command } from './command.ts';
 import { backfillLine, startScreen } from './start-screen.ts';
 
@@ -24,6 +25,10 @@ export const start: Command = {
   run: async ({ loaded }) => {
     checkStart(loaded);
     const { config } = loaded;
+    if (config.simulate) {
+      // A load that can't work is refused before anything is made.
+      loadOf({ users: config.users ?? undefined, rate: config.ratePerSecond ?? undefined });
+    }
     const logger = createLogger(config.logLevel);
     const lifecycle = new Lifecycle(systemClock, logger, STOP_WITHIN_MS);
     try {
@@ -57,11 +62,11 @@ async function serve(
   });
   // Until here a signal simply ends the process: nothing that it took has been acknowledged yet.
   lifecycle.stopOnSignals();
-  console.log(startScreen(config, system.url, system.diskBytes()));
-  const ready = system.ready.then(() => {
+  console.log(startScreen(config, system.url, await system.diskBytes()));
+  const ready = system.ready.then(async () => {
     if (lifecycle.signal.aborted) return;
     const filled = backfill === null ? '' : `${backfillLine(backfill)}. `;
-    report.line(`${filled}Ready; the data takes ${sized(system.diskBytes())}`);
+    report.line(`${filled}Ready; the data takes ${sized(await system.diskBytes())}`);
   });
   await Promise.race([system.failed, lifecycle.stopped, ready.then(() => lifecycle.stopped)]);
 }

@@ -13,8 +13,8 @@ import type { Clock } from '../ops/clock.ts';
 import type { Lifecycle } from '../ops/lifecycle.ts';
 import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
-import { startRetention } from '../ops/retention.ts';
-import { startApiGateway } from '../services/api-gateway/gateway.ts';
+import { diskBytes, type Retention, startRetention } from '../ops/retention.ts';
+import { refusePortTaken, startApiGateway } from '../services/api-gateway/gateway.ts';
 import type { HealthPart, IntakeClosed, RateControl } from '../services/api-gateway/options.ts';
 import {
   type BackfillProgress,
@@ -45,7 +45,8 @@ export interface EmbeddedSystem {
   readonly ready: Promise<void>;
   /** Rejects when something without which it can't go on has failed. */
   readonly failed: Promise<never>;
-  readonly diskBytes: () => number;
+  /** What the data takes now. */
+  readonly diskBytes: () => Promise<number>;
 }
 
 /** Live users kept; the oldest go beyond it, and are then answered from the state. */
@@ -57,6 +58,8 @@ const LOOK_MS = 1000;
 /** Opens everything, serves, then back-fills; resolves as soon as it serves. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedSystem> {
   const { config, clock, logger, lifecycle } = options;
+  // Before anything is made or filled in.
+  await refusePortTaken(config);
   const metrics = createMetrics();
   const stores = await openStores(options);
   const { store, events, history, live } = stores;
@@ -83,7 +86,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   await processor.restoreLive();
   const failed = processor.start() as Promise<never>;
   failed.catch(() => {});
-  const retention = startRetention({ ...config, events, store, history, clock, logger });
+  const retention = startRetention({ ...config, ...stores, clock, logger, metrics });
   lifecycle.add('retention', () => retention.stop());
   const producer = startProducer(options, events);
   if (producer !== null) lifecycle.add('event-producer', () => producer.stop());
@@ -101,6 +104,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
         ...processorHealth(processor),
         analytics.health(),
         ...producerHealth(producer),
+        retentionHealth(retention),
       ];
       const status = parts.every((part) => part.status === 'ok') ? 'ok' : 'degraded';
       return { status, parts };
@@ -115,7 +119,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   const ready = becomeReady(lifecycle.signal, stores, producer, processor, analytics).then(() => {
     isReady = true;
   });
-  return { url: gateway.url, ready, failed, diskBytes: () => retention.diskBytes() };
+  return { url: gateway.url, ready, failed, diskBytes: () => diskBytes(stores) };
 }
 
 interface Stores {
@@ -234,4 +238,9 @@ function producerHealth(producer: EventProducer | null): HealthPart[] {
   if (producer === null) return [];
   const reason = producer.problem();
   return [{ name: 'event-producer', status: reason === null ? 'ok' : 'degraded', reason }];
+}
+
+function retentionHealth(retention: Retention): HealthPart {
+  const reason = retention.problem();
+  return { name: 'retention', status: reason === null ? 'ok' : 'degraded', reason };
 }

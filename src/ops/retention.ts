@@ -8,13 +8,19 @@ import type { Topic } from '../log/log.ts';
 import type { StateStore } from '../state/state.ts';
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
+import type { Metrics } from './metrics.ts';
 
-export interface RetentionOptions {
-  readonly events: Topic;
-  readonly store: StateStore;
-  readonly history: History;
+/** What takes room on the disk. */
+export interface Stored {
+  readonly events: Pick<Topic, 'partitionCount' | 'sizeBytes' | 'offsetAt' | 'release'>;
+  readonly store: Pick<StateStore, 'sync' | 'sizeBytes' | 'topic' | 'releaseOutputs'>;
+  readonly history: Pick<History, 'expire' | 'sizeBytes'>;
+}
+
+export interface RetentionOptions extends Stored {
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly definition: SessionDefinition;
   /** How long events are kept once nothing can change their session any more. */
   readonly retainEventsMs: number;
@@ -22,27 +28,50 @@ export interface RetentionOptions {
 }
 
 export interface Retention {
-  /** Bytes on disk when it last looked. */
-  diskBytes(): number;
-  /** Sessions that went before their time because the disk's bound was reached. */
-  expiredEarly(): number;
   /** Why it can't keep the bounds at present; null when all is well. */
   problem(): string | null;
   stop(): Promise<void>;
 }
 
 const INTERVAL_MS = 20_000;
-/** Sessions that go at once when the bound is reached. */
+/** Sessions that go at least when the bound is reached. */
 const EXPIRE_SESSIONS = 10_000;
+/** A session takes more than that in history. */
+const MIN_SESSION_BYTES = 500;
+/** Nothing reads them yet but people; they are kept as long as events. */
+const REFUSED_TOPICS = ['late-events', 'rejected-events'] as const;
 
 export function startRetention(options: RetentionOptions): Retention {
+  const { clock, logger, metrics } = options;
   const stopping = new AbortController();
-  const state = { diskBytes: 0, expiredEarly: 0, problem: null as string | null };
-  const ended = run(options, state, stopping.signal);
+  const keeper = new BoundsKeeper(options);
+  let problem: string | null = null;
+  let bytes = 0;
+  metrics.gauge('lull_disk_bytes', 'Bytes on disk at the last look.', [], (gauge) =>
+    gauge.set(bytes),
+  );
+  const expired = metrics.counter(
+    'lull_sessions_expired_early_total',
+    'Sessions that went from history before their time, at the bound of the disk.',
+  );
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        expired.inc(await keeper.keep());
+        bytes = await diskBytes(options);
+        problem = null;
+      } catch (error) {
+        if (problem === null) logger.error({ err: error }, 'data can not be kept in bounds');
+        problem = error instanceof LullError ? error.message : String(error);
+      }
+      await clock.sleep(INTERVAL_MS, stopping.signal);
+    }
+  }
+
+  const ended = run();
   return {
-    diskBytes: () => state.diskBytes,
-    expiredEarly: () => state.expiredEarly,
-    problem: () => state.problem,
+    problem: () => problem,
     stop: () => {
       stopping.abort();
       return ended;
@@ -50,49 +79,71 @@ export function startRetention(options: RetentionOptions): Retention {
   };
 }
 
-async function run(
-  options: RetentionOptions,
-  state: { diskBytes: number; expiredEarly: number; problem: string | null },
-  signal: AbortSignal,
-): Promise<void> {
-  const { clock, logger } = options;
-  while (!signal.aborted) {
-    try {
-      state.diskBytes = await keepBounds(options, (sessions) => {
-        state.expiredEarly += sessions;
-      });
-      state.problem = null;
-    } catch (error) {
-      const problem = error instanceof LullError ? error.message : String(error);
-      if (state.problem === null) logger.error({ err: error }, 'data can not be kept in bounds');
-      state.problem = problem;
-    }
-    await clock.sleep(INTERVAL_MS, signal);
-  }
+/** Bytes that everything kept takes now. */
+export async function diskBytes({ events, store, history }: Stored): Promise<number> {
+  return events.sizeBytes() + (await store.sizeBytes()) + (await history.sizeBytes());
 }
 
-/** One look: returns the bytes on disk after it. */
-export async function keepBounds(
-  options: RetentionOptions,
-  onExpiredEarly: (sessions: number) => void,
-): Promise<number> {
-  const { events, store, history, clock, logger, maxDiskBytes } = options;
-  // What the state holds for good need not be read again: only that may go.
-  const safe = await store.sync();
-  const bytes = events.sizeBytes() + (await store.sizeBytes()) + (await history.sizeBytes());
-  const over = bytes > maxDiskBytes;
-  const { gapMs, tiersMs } = options.definition;
-  const oldest = clock.nowMs() - options.retainEventsMs - gapMs - tiersMs.at(-1)!;
-  const offsets: number[] = [];
-  for (let partition = 0; partition < events.partitionCount; partition++) {
-    const safeOffset = safe.get(partition) ?? 0;
-    const byAge = over ? safeOffset : await events.offsetAt(partition, oldest);
-    offsets.push(Math.min(safeOffset, byAge));
+/** What may go, one look at a time. */
+export class BoundsKeeper {
+  readonly #options: Omit<RetentionOptions, 'metrics'>;
+  /** History's size when sessions were last made to go, or at the first look. */
+  #historyBytes: number | null = null;
+
+  constructor(options: Omit<RetentionOptions, 'metrics'>) {
+    this.#options = options;
   }
-  await events.release(offsets);
-  if (!over) return bytes;
-  const sessions = await history.expire(clock.nowMs(), EXPIRE_SESSIONS);
-  onExpiredEarly(sessions);
-  logger.warn({ bytes, maxDiskBytes, sessions }, 'disk bound reached: oldest data let go');
-  return events.sizeBytes() + (await store.sizeBytes()) + (await history.sizeBytes());
+
+  /** Lets go of what is too old or too much; the number of sessions that went early. */
+  async keep(): Promise<number> {
+    const { history, logger, maxDiskBytes } = this.#options;
+    this.#historyBytes ??= await history.sizeBytes();
+    const wasOver = (await diskBytes(this.#options)) > maxDiskBytes;
+    await this.#releaseEvents(wasOver);
+    await this.#releaseRefused(wasOver);
+    const bytes = wasOver ? await diskBytes(this.#options) : 0;
+    if (bytes <= maxDiskBytes) return 0;
+    // What is deleted leaves room inside history's files, which don't shrink: as long as they
+    // don't grow, that room serves, and nothing more has to go.
+    const historyBytes = await history.sizeBytes();
+    const grownBytes = historyBytes - this.#historyBytes;
+    if (grownBytes <= 0) return 0;
+    this.#historyBytes = historyBytes;
+    const most = Math.max(EXPIRE_SESSIONS, Math.ceil(grownBytes / MIN_SESSION_BYTES));
+    const sessions = await history.expire(this.#options.clock.nowMs(), most);
+    logger.warn({ bytes, maxDiskBytes, sessions }, 'disk bound reached: oldest sessions let go');
+    return sessions;
+  }
+
+  /** By age; all that the state holds for good when there is too much. */
+  async #releaseEvents(isOver: boolean): Promise<void> {
+    const { events, store, definition, clock, retainEventsMs } = this.#options;
+    const { gapMs, tiersMs } = definition;
+    const oldestMs = clock.nowMs() - retainEventsMs - gapMs - tiersMs.at(-1)!;
+    // What the state holds for good need not be read again: only that may go.
+    const safe = await store.sync();
+    const offsets: number[] = [];
+    for (let partition = 0; partition < events.partitionCount; partition++) {
+      const safeOffset = safe.get(partition) ?? 0;
+      const byAge = isOver ? safeOffset : await events.offsetAt(partition, oldestMs);
+      offsets.push(Math.min(safeOffset, byAge));
+    }
+    await events.release(offsets);
+  }
+
+  /** Copies of events that came too late or were refused. */
+  async #releaseRefused(isOver: boolean): Promise<void> {
+    const { store, clock, retainEventsMs } = this.#options;
+    const oldestMs = clock.nowMs() - retainEventsMs;
+    for (const name of REFUSED_TOPICS) {
+      const topic = store.topic(name);
+      const offsets: number[] = [];
+      for (let partition = 0; partition < topic.partitionCount; partition++) {
+        offsets.push(
+          isOver ? topic.endOffset(partition) : await topic.offsetAt(partition, oldestMs),
+        );
+      }
+      await store.releaseOutputs(name, offsets);
+    }
+  }
 }

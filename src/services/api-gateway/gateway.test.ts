@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { type OpenGateway, openGateway } from '../../../test/support/open-gateway.ts';
+import { refusePortTaken } from './gateway.ts';
 import type { HealthReport } from './options.ts';
 
 let gateway: OpenGateway;
@@ -210,6 +211,16 @@ test('a port that is taken is named in one line', async () => {
     code: 'port_taken',
     message: `port ${port} is in use`,
   });
+});
+
+test('a port that is taken, or an address of another machine, is refused before all else', async () => {
+  const { hostname: host, port } = new URL(gateway.url);
+  await assert.rejects(refusePortTaken({ host, port: Number(port) }), { code: 'port_taken' });
+  await assert.rejects(refusePortTaken({ host: '192.0.2.1', port: 0 }), {
+    code: 'address_unusable',
+    message: "192.0.2.1, port 0 can't be listened on: EADDRNOTAVAIL",
+  });
+  await refusePortTaken({ host, port: 0 });
 });
 
 test('closing lets a request under way finish, and ends streams with a reason', async () => {

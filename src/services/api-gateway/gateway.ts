@@ -1,5 +1,7 @@
 /** The HTTP face: REST, the collector, streams, metrics, OpenAPI and the pages, on one port. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyInstance, fastify } from 'fastify';
@@ -37,7 +39,7 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** Listens; rejects with `port_taken` when the port is in use. */
+/** Listens; rejects with `port_taken` when the port is in use, `address_unusable` else. */
 export async function startApiGateway(options: GatewayOptions): Promise<Gateway> {
   const app = fastify({
     logger: false,
@@ -48,7 +50,7 @@ export async function startApiGateway(options: GatewayOptions): Promise<Gateway>
     // Answered by the routes themselves while closing, so that refusals keep their form.
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
-    ajv: { customOptions: { verbose: true } },
+    ajv: { customOptions: { verbose: true, removeAdditional: false } },
     frameworkErrors: (error, _request, reply) => {
       const { status, ...refusal } = refusalOf(error);
       sendRefusal(reply, status, refusal);
@@ -82,14 +84,39 @@ export async function startApiGateway(options: GatewayOptions): Promise<Gateway>
   return { url, close: () => close(app) };
 }
 
+/** Rejects as `startApiGateway` would, in time to leave everything else undone. */
+export async function refusePortTaken({ host, port }: Address): Promise<void> {
+  const server = createServer();
+  try {
+    server.listen({ host, port });
+    await once(server, 'listening');
+  } catch (error) {
+    throw listenError(error, { host, port });
+  }
+  server.close();
+  await once(server, 'close');
+}
+
+type Address = Pick<GatewayOptions, 'host' | 'port'>;
+
 async function listen(app: FastifyInstance, { host, port }: GatewayOptions): Promise<string> {
   try {
     return await app.listen({ host, port });
   } catch (error) {
     await app.close();
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new LullError('port_taken', `port ${port} is in use`, { cause: error });
+    throw listenError(error, { host, port });
   }
+}
+
+function listenError(cause: unknown, { host, port }: Address): unknown {
+  const { code, syscall } = cause as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') {
+    const hint = `choose another port: npm start -- --port ${port < 60_000 ? port + 10 : 8090}`;
+    return new LullError('port_taken', `port ${port} is in use`, { cause, hint });
+  }
+  if (syscall === undefined) return cause;
+  const message = `${host}, port ${port} can't be listened on: ${code}`;
+  return new LullError('address_unusable', message, { cause });
 }
 
 async function close(app: FastifyInstance): Promise<void> {

@@ -280,7 +280,7 @@ test("the rate can be changed while it runs; what can't work is refused", async 
 });
 
 test("a load that can't work is refused at the start", () => {
-  assert.throws(() => start({ users: 1, rate: 500 }), { code: 'invalid_setting' });
+  assert.throws(() => start({ users: 1, rate: 500 }), { code: 'wrong_usage' });
 });
 
 test('a full log is waited for, and nothing is lost', async () => {

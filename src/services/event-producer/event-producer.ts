@@ -54,7 +54,7 @@ export interface EventProducer {
   stop(): Promise<void>;
 }
 
-/** Throws `invalid_setting` when the load can't work. */
+/** Throws `wrong_usage` when the load can't work. */
 export function startEventProducer(options: EventProducerOptions): EventProducer {
   return new Runner(options, loadOf(options));
 }

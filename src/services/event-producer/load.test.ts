@@ -37,7 +37,7 @@ const REFUSED: readonly [LoadRequest, RegExp][] = [
 for (const [request, reason] of REFUSED) {
   test(`refused: ${JSON.stringify(request)} because ${reason.source}`, () => {
     assert.match(loadProblem(request)!, reason);
-    assert.throws(() => loadOf(request), { code: 'invalid_setting', message: reason });
+    assert.throws(() => loadOf(request), { code: 'wrong_usage', message: reason });
   });
 }
 

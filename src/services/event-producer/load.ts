@@ -73,10 +73,10 @@ export function loadProblem(request: LoadRequest): string | null {
   return null;
 }
 
-/** The load for settings; throws `invalid_setting` when they can't work. */
+/** The load for settings; throws `wrong_usage` when they can't work. */
 export function loadOf(request: LoadRequest): Load {
   const problem = loadProblem(request);
-  if (problem !== null) throw new LullError('invalid_setting', problem);
+  if (problem !== null) throw new LullError('wrong_usage', problem);
   return planLoad(request);
 }
 

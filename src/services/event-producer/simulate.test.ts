@@ -75,7 +75,7 @@ describe('to a file', () => {
     await assert.rejects(simulateToFile(nowhere, OPTIONS), { code: 'data_unwritable' });
     const path = join(directory, 'f.csv');
     const impossible = { ...OPTIONS, users: 1, rate: 500 };
-    await assert.rejects(simulateToFile(path, impossible), { code: 'invalid_setting' });
+    await assert.rejects(simulateToFile(path, impossible), { code: 'wrong_usage' });
   });
 });
 
