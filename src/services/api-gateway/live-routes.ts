@@ -14,6 +14,7 @@ import {
   limit,
   minIdle,
   pageOf,
+  parameters,
   REFUSALS,
   SessionAnswerRef,
   SessionRef,
@@ -64,7 +65,7 @@ function activeByFilter(app: App, { live }: GatewayOptions): void {
       schema: {
         summary: 'Live sessions that fit, the one with the latest event first',
         tags,
-        querystring: Type.Object({
+        querystring: parameters({
           ...sessionFilters,
           minIdle: Type.Optional(minIdle),
           limit: limit(50),

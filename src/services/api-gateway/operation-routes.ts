@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { LullError } from '../../errors.ts';
 import type { App, GatewayOptions, RateControl } from './options.ts';
-import { REFUSALS, withDefault } from './schemas.ts';
+import { parameters, REFUSALS, withDefault } from './schemas.ts';
 
 const HOUR_MS = 3_600_000;
 const MAX_HOURS = 24 * 366;
@@ -86,7 +86,7 @@ export function analyticsRoutes(app: App, { history, clock }: GatewayOptions): v
       schema: {
         summary: 'Figures over the sessions that ended in the last hours',
         tags: ['analytics'],
-        querystring: Type.Object({
+        querystring: parameters({
           hours: withDefault(
             Type.Number({
               exclusiveMinimum: 0,

@@ -98,6 +98,10 @@ function invalidParameter(error: FastifyError): Refusal {
   const name = typeof missing === 'string' ? missing : (first?.instancePath ?? '').slice(1);
   const schema = (first as { parentSchema?: { description?: string } } | undefined)?.parentSchema;
   const { code, hint } = of('invalid_parameter', '');
+  const unknown = first?.params?.['additionalProperty'];
+  if (typeof unknown === 'string') {
+    return of('invalid_parameter', `${unknown.slice(0, 200)} is no parameter of this request`);
+  }
   return {
     code,
     message: `${name || (error.validationContext ?? 'request')} ${first?.message ?? 'is not valid'}`,

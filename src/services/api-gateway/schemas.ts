@@ -1,5 +1,5 @@
 /** The shapes that requests take and answers have: checked, serialized and documented by these. */
-import { type TSchema, Type } from 'typebox';
+import { type TProperties, type TSchema, Type } from 'typebox';
 import type { SessionRecord } from '../../core/output.ts';
 
 const nullableText = (description: string) =>
@@ -150,6 +150,11 @@ export const SessionParams = Type.Object({
     examples: ['0a1b2c3d4e5f60718293a4b5c6d7e8f9'],
   }),
 });
+
+/** What may stand behind the `?`: one that is misspelt is refused, not ignored. */
+export function parameters<Properties extends TProperties>(properties: Properties) {
+  return Type.Object(properties, { additionalProperties: false });
+}
 
 /** A parameter that may be left out and yet is always there: its default is put in. */
 export function withDefault<Schema extends TSchema>(schema: Schema): Schema {

@@ -293,6 +293,18 @@ for (const [path, named] of WRONG) {
   });
 }
 
+test('a parameter that is misspelt is refused, not ignored', async () => {
+  for (const path of [
+    ...['/api/sessions/active?hascart=true', '/api/sessions/history/reader?size=1'],
+    ...['/api/sessions/converted?limit=1', '/api/analytics/stats?hour=1'],
+    '/api/stream/sessions?states=closed',
+  ]) {
+    const { status, error } = await ask(path);
+    assert.deepEqual([status, error.code], [400, 'invalid_parameter']);
+    assert.match(error.message, /^(hascart|size|limit|hour|states) is no parameter/);
+  }
+});
+
 test('cursors that are not ours are refused', async () => {
   const foreign = Buffer.from('{"a":1}').toString('base64url');
   for (const path of ['active', 'history/reader', 'converted']) {

@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { LullError } from '../../errors.ts';
 import { checkId } from './answers.ts';
 import type { App, GatewayOptions } from './options.ts';
-import { REFUSALS, sessionFilters, UserParams } from './schemas.ts';
+import { parameters, REFUSALS, sessionFilters, UserParams } from './schemas.ts';
 import { SessionStream } from './session-stream.ts';
 import { frameOf, StreamClient } from './stream-client.ts';
 import { STREAM_STATES, type StreamFilter, type StreamState } from './stream-filter.ts';
@@ -63,7 +63,7 @@ export function streamRoutes(app: App, options: GatewayOptions): void {
       schema: {
         summary: 'What happens to sessions, as server-sent events',
         tags: ['streams'],
-        querystring: Type.Object({
+        querystring: parameters({
           state: Type.Optional(
             Type.String({
               pattern: `^(${STREAM_STATES.join('|')})(,(${STREAM_STATES.join('|')}))*$`,

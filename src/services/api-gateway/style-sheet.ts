@@ -40,5 +40,8 @@ td:nth-child(2) { color: var(--soft); white-space: nowrap; }
 .answers { list-style: none; padding: 0; margin: 0 0 1rem; color: var(--soft); }
 details { border-top: 1px solid var(--line); padding: 0.75rem 0; }
 summary { cursor: pointer; font-weight: 600; }
-@media (max-width: 40rem) { td:nth-child(2) { white-space: normal; } }
+@media (max-width: 40rem) {
+  td, tr { display: block; }
+  td:not(:last-child) { border: none; padding-bottom: 0; }
+}
 `;
