@@ -94,6 +94,7 @@ const REFUSALS: readonly [
   [{ grace: '1m' }, { LULL_TIERS: '5m' }, 'wrong_usage', /--grace 1m LULL_TIERS=5m/],
   [{}, { LULL_GRACE: '1m', LULL_TIERS: '5m' }, 'invalid_setting', /LULL_GRACE=1m LULL_TIERS=5m/],
   [{ maxDisk: '2' }, {}, 'wrong_usage', /must be a size such as/],
+  [{ maxDisk: '100MB' }, {}, 'wrong_usage', /^--max-disk 100MB: --max-disk must be at least 500MB/],
   [{ users: '0' }, {}, 'wrong_usage', /--users 0/],
   [{ rate: '-1' }, {}, 'wrong_usage', /--rate -1/],
   [{ fsync: 'sometimes' }, {}, 'wrong_usage', /one of always, interval, never/],

@@ -106,7 +106,7 @@ const SETTINGS = {
     flag: '--partitions',
     env: 'LULL_PARTITIONS',
     default: '8',
-    help: 'partitions of a new event log; fixed for its life',
+    help: 'partitions, each with its own clock; fixed for the life of an event log',
   }),
   fsync: setting(choice(['always', 'interval', 'never']), {
     flag: '--fsync',
@@ -181,6 +181,9 @@ const SETTINGS = {
     help: `how much is logged on standard error: ${LOG_LEVELS.join(', ')}`,
   }),
 };
+
+/** Below it the stores' own write-ahead logs would make sessions go. */
+const MIN_DISK_BYTES = 500_000_000;
 
 export type SettingName = keyof typeof SETTINGS;
 
@@ -305,6 +308,11 @@ export function checkStart({ config, provenance }: LoadedConfig): void {
   if (config.auth === 'token' && config.token === null && !isLoopback(config.host)) {
     const message = 'beyond loopback set LULL_TOKEN, or LULL_AUTH=none if you mean it';
     throw refusal(provenance, ['host'], message);
+  }
+  if (config.maxDiskBytes < MIN_DISK_BYTES) {
+    const message =
+      '--max-disk must be at least 500MB: empty stores and their logs take half of it';
+    throw refusal(provenance, ['maxDiskBytes'], message);
   }
   const lastTierMs = config.tiersMs.at(-1)!;
   const unsettledMs = config.gapMs + lastTierMs;

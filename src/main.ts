@@ -6,8 +6,9 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 }
 // A reader that has seen enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
+  if (error.code === 'EPIPE') process.exit();
+  console.error(`lull: standard output can't be written: ${error.message}`);
+  process.exit(1);
 });
 // Loaded only now: what it imports may not even parse in an older Node.js.
 const { runCommandLine } = await import('./commands/command-line.ts');

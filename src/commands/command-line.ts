@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { CommanderError, Option, Command as Parser } from 'commander';
 import { type Flags, loadConfig, type SettingName, settingOf } from '../config.ts';
-import { LullError } from '../errors.ts';
+import { ERRORS, LullError } from '../errors.ts';
 import type { Command } from './command.ts';
 import { config } from './config.ts';
 import { sessionize } from './sessionize.ts';
@@ -44,7 +44,17 @@ function programParser(action: Action): Parser {
     .description(description)
     .version(version)
     .helpCommand(false)
-    .configureOutput({ getOutHelpWidth: () => HELP_WIDTH, getErrHelpWidth: () => HELP_WIDTH })
+    .configureOutput({
+      getOutHelpWidth: () => HELP_WIDTH,
+      getErrHelpWidth: () => HELP_WIDTH,
+      outputError: (text, write) => {
+        const line = text
+          .trimEnd()
+          .replace(/^error: /, 'lull: ')
+          .replaceAll('\n', ' ');
+        write(`${line}; ${ERRORS.wrong_usage.hint}\n`);
+      },
+    })
     .exitOverride();
   for (const command of COMMANDS) {
     const parser = program.command(command.name).description(command.summary);

@@ -39,7 +39,7 @@ test('and losses of power, which take what was not synced', bound, async (t) => 
   }
 });
 
-/** journal: where syncs are written down, to cut the folder back after each kill; null: kills only. */
+/** journal: where syncs are written down, to cut the folder back to after a kill; null: no cut. */
 async function survive(t: TestContext, journal: string | null): Promise<void> {
   const seed = Date.now() % 1_000_000;
   t.diagnostic(`seed ${seed}`);
