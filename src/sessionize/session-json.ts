@@ -65,9 +65,9 @@ function writeOrdinary(
   json.number(session.eventCount);
   writeTypes(json, figures);
   json.raw(',"entryPage":');
-  json.text(figures.entry === null ? null : figures.entry.text);
+  json.text(figures.entry === null ? null : figures.entry.page);
   json.raw(',"exitPage":');
-  json.text(figures.exit === null ? null : figures.exit.text);
+  json.text(figures.exit === null ? null : figures.exit.page);
   json.raw(',"pageViews":');
   json.number(figures.pageViews);
   json.raw(',"distinctPages":');
@@ -94,9 +94,8 @@ function writeOrdinary(
 
 function writeTypes(json: JsonBytes, { types }: Figures): void {
   const { names, values } = types;
-  const order = orderOf(names);
   let start = ',"eventCounts":{';
-  for (const index of order) {
+  for (let index = 0; index < names.length; index++) {
     json.raw(start);
     json.text(names[index]!);
     json.raw(':');
@@ -104,7 +103,7 @@ function writeTypes(json: JsonBytes, { types }: Figures): void {
     start = ',';
   }
   start = '},"firstEventTimes":{';
-  for (const index of order) {
+  for (let index = 0; index < names.length; index++) {
     json.raw(start);
     json.text(names[index]!);
     json.raw(':');
@@ -114,23 +113,10 @@ function writeTypes(json: JsonBytes, { types }: Figures): void {
   json.raw('}');
 }
 
-/** Indexes of the names in order; overwritten by the next call. There are a few only. */
-function orderOf(names: readonly string[]): readonly number[] {
-  while (ORDER.length > names.length) ORDER.pop();
-  for (let index = 0; index < names.length; index++) {
-    let at = index;
-    for (; at > 0 && names[ORDER[at - 1]!]! > names[index]!; at--) ORDER[at] = ORDER[at - 1]!;
-    ORDER[at] = index;
-  }
-  return ORDER;
-}
-
-const ORDER: number[] = [];
-
 function writeMoney(json: JsonBytes, name: string, sums: SmallestNames<MoneyFigure>): void {
   let start = '{';
   json.raw(name);
-  for (const index of orderOf(sums.names)) {
+  for (let index = 0; index < sums.names.length; index++) {
     json.raw(start);
     json.text(sums.names[index]!);
     json.raw(':');
@@ -156,7 +142,7 @@ function writeOrigin(json: JsonBytes, figures: Figures): void {
   json.raw(',"campaign":');
   json.text(attribution === null ? null : attribution.utmCampaign);
   json.raw(`},"channel":"${channelOf(attribution)}","device":`);
-  json.text(figures.device === null ? null : figures.device.text);
+  json.text(figures.device === null ? null : figures.device.device);
 }
 
 /** How its events came, and the session before it. */
@@ -178,13 +164,13 @@ function writeCourse(json: JsonBytes, identity: Identity, session: Session): voi
 
 function writeTrail(json: JsonBytes, { trail, trailTruncated }: Figures): void {
   let start = ',"trail":[{"type":';
-  for (const { type, page, time } of trail) {
+  for (const { eventType, page, timestamp } of trail) {
     json.raw(start);
-    json.text(type);
+    json.text(eventType);
     json.raw(',"page":');
     json.text(page);
     json.raw(',"time":');
-    json.time(time);
+    json.time(timestamp);
     json.raw('}');
     start = ',{"type":';
   }
