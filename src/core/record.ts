@@ -2,9 +2,16 @@
 import { RecordReader, type RecordWriter } from './encoding.ts';
 import type { Event } from './event.ts';
 import { EventIds } from './event-ids.ts';
-import { type Attribution, Figures, type PageSeen, type Seen } from './figures.ts';
+import {
+  type Attribution,
+  Figures,
+  type MoneyFigure,
+  type PageSeen,
+  type Seen,
+} from './figures.ts';
 import type { CloseReason } from './output.ts';
 import { Session } from './session.ts';
+import type { SmallestNames } from './smallest-names.ts';
 import { User } from './user.ts';
 
 /** Written first in every record; a reader knows all versions up to it. */
@@ -186,7 +193,12 @@ function writeEvent(writer: RecordWriter, event: Event, start: number): void {
   writer.text(event.eventType);
   writer.text(event.page);
   writer.text(event.device);
-  if (source) for (const text of [referrer, utmSource, utmMedium, utmCampaign]) writer.text(text);
+  if (source) {
+    writer.text(referrer);
+    writer.text(utmSource);
+    writer.text(utmMedium);
+    writer.text(utmCampaign);
+  }
   if (amountMicros === null) return;
   writer.bigint(amountMicros);
   writer.text(event.currency);
@@ -214,19 +226,15 @@ function readEvent(reader: RecordReader, start: number, userId: string): Event {
 
 function writeFigures(writer: RecordWriter, figures: Figures, start: number): void {
   writer.varint(figures.types.names.length);
-  for (const [index, name] of figures.types.names.entries()) {
-    const { count, firstTime } = figures.types.values[index]!;
-    writer.text(name);
+  const { names, values } = figures.types;
+  for (let index = 0; index < names.length; index++) {
+    const { count, firstTime } = values[index]!;
+    writer.text(names[index]!);
     writer.varint(count);
     writer.varint(firstTime - start);
   }
-  for (const sums of [figures.revenue, figures.cartValue]) {
-    writer.varint(sums.names.length);
-    for (const [index, name] of sums.names.entries()) {
-      writer.text(name);
-      writer.bigint(sums.values[index]!.micros);
-    }
-  }
+  writeMoney(writer, figures.revenue);
+  writeMoney(writer, figures.cartValue);
   writer.bigint(figures.revenueMicros);
   writer.bigint(figures.cartMicros);
   writer.varint(figures.pageViews);
@@ -247,6 +255,14 @@ function writeFigures(writer: RecordWriter, figures: Figures, start: number): vo
     writer.float(entry.idHash);
     writer.text(entry.eventType);
     writer.text(entry.page);
+  }
+}
+
+function writeMoney(writer: RecordWriter, sums: SmallestNames<MoneyFigure>): void {
+  writer.varint(sums.names.length);
+  for (let index = 0; index < sums.names.length; index++) {
+    writer.text(sums.names[index]!);
+    writer.bigint(sums.values[index]!.micros);
   }
 }
 
