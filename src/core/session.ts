@@ -14,32 +14,16 @@ export const SENT_CLOSED = 2;
 /** Events that wait to be folded into the figures; one more, and they are. */
 export const MAX_PENDING = 24;
 
-/** Its times and places, each as two small integers: see wide.ts. What every event needs. */
+/** From when to when, each as two small integers: see wide.ts. */
 class Bounds {
   #startHigh: number;
   #startLow: number;
   #endHigh: number;
   #endLow: number;
-  #offsetHigh: number;
-  #offsetLow: number;
-  #firstHigh: number;
-  #firstLow: number;
-  #lastHigh: number;
-  #lastLow: number;
 
-  constructor(offset: number, time: number) {
+  constructor(time: number) {
     this.#startHigh = this.#endHigh = highOf(time);
     this.#startLow = this.#endLow = lowOf(time);
-    this.#offsetHigh = highOf(offset);
-    this.#offsetLow = lowOf(offset);
-    this.#firstHigh = highOf(Number.POSITIVE_INFINITY);
-    this.#lastHigh = highOf(Number.NEGATIVE_INFINITY);
-    this.#firstLow = this.#lastLow = 0;
-  }
-
-  /** Offset of the first event accepted into it: its identity within the partition. */
-  get offset(): number {
-    return joined(this.#offsetHigh, this.#offsetLow);
   }
 
   get start(): number {
@@ -59,25 +43,6 @@ class Bounds {
   set end(time: number) {
     this.#endHigh = highOf(time);
     this.#endLow = lowOf(time);
-  }
-
-  /** When its events came, which depends on the order of arrival; ±Infinity when never. */
-  get firstArrival(): number {
-    return joined(this.#firstHigh, this.#firstLow);
-  }
-
-  set firstArrival(time: number) {
-    this.#firstHigh = highOf(time);
-    this.#firstLow = lowOf(time);
-  }
-
-  get lastArrival(): number {
-    return joined(this.#lastHigh, this.#lastLow);
-  }
-
-  set lastArrival(time: number) {
-    this.#lastHigh = highOf(time);
-    this.#lastLow = lowOf(time);
   }
 }
 
@@ -130,7 +95,42 @@ export class Session extends Bounds {
   lateCount = 0;
   duplicateCount = 0;
   endOvertakenCount = 0;
+  readonly #offsetHigh: number;
+  readonly #offsetLow: number;
+  #firstHigh = highOf(Number.POSITIVE_INFINITY);
+  #firstLow = 0;
+  #lastHigh = highOf(Number.NEGATIVE_INFINITY);
+  #lastLow = 0;
 
+  constructor(offset: number, time: number) {
+    super(time);
+    this.#offsetHigh = highOf(offset);
+    this.#offsetLow = lowOf(offset);
+  }
+
+  /** Offset of the first event accepted into it: its identity within the partition. */
+  get offset(): number {
+    return joined(this.#offsetHigh, this.#offsetLow);
+  }
+
+  /** When its events came, which depends on the order of arrival; ±Infinity when never. */
+  get firstArrival(): number {
+    return joined(this.#firstHigh, this.#firstLow);
+  }
+
+  set firstArrival(time: number) {
+    this.#firstHigh = highOf(time);
+    this.#firstLow = lowOf(time);
+  }
+
+  get lastArrival(): number {
+    return joined(this.#lastHigh, this.#lastLow);
+  }
+
+  set lastArrival(time: number) {
+    this.#lastHigh = highOf(time);
+    this.#lastLow = lowOf(time);
+  }
   /** Whether all that an event needs is in memory. */
   get loaded(): boolean {
     return this.hasBody && (this.ids === null || this.ids.loaded);
