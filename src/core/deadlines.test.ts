@@ -2,11 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Deadlines, type Due } from './deadlines.ts';
-
-class Entry implements Due {
-  dueAt = Number.POSITIVE_INFINITY;
-}
+import { Deadlines, Due } from './deadlines.ts';
 
 test('gives out exactly what is due, earliest first, whatever was scheduled when', () => {
   const step = fc.oneof(
@@ -18,9 +14,9 @@ test('gives out exactly what is due, earliest first, whatever was scheduled when
   );
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 60 }), fc.array(step, { maxLength: 80 }), (ms, steps) => {
-      const calendar = new Deadlines<Entry>(ms);
-      const entries = Array.from({ length: 10 }, () => new Entry());
-      const expected = new Map<Entry, number>();
+      const calendar = new Deadlines<Due>(ms);
+      const entries = Array.from({ length: 10 }, () => new Due());
+      const expected = new Map<Due, number>();
       let clock = 0;
       for (const action of steps) {
         if ('at' in action) {
@@ -44,8 +40,8 @@ test('gives out exactly what is due, earliest first, whatever was scheduled when
 });
 
 test('an entry that is put back is found again, once', () => {
-  const calendar = new Deadlines<Entry>(10);
-  const entry = new Entry();
+  const calendar = new Deadlines<Due>(10);
+  const entry = new Due();
   calendar.schedule(entry, 100);
   calendar.schedule(entry, 50);
   assert.equal(calendar.pop(51), entry);

@@ -1,9 +1,20 @@
 /** Which users are due, without touching those that aren't: a calendar of buckets. */
+import { highOf, joined, lowOf } from './wide.ts';
 
-/** Anything with a deadline. `dueAt` is a lower bound: what is popped early is put back. */
-export interface Due {
+/** Anything with a deadline, which is a lower bound: what is popped early is put back. */
+export class Due {
+  #dueHigh = highOf(Number.POSITIVE_INFINITY);
+  #dueLow = 0;
+
   /** Where it lies in the calendar; Infinity when it doesn't. Set by the calendar alone. */
-  dueAt: number;
+  get dueAt(): number {
+    return joined(this.#dueHigh, this.#dueLow);
+  }
+
+  set dueAt(time: number) {
+    this.#dueHigh = highOf(time);
+    this.#dueLow = lowOf(time);
+  }
 }
 
 /**

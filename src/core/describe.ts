@@ -1,10 +1,10 @@
 /** A session in the words that others see: the record of REST, topic, file and table. */
 import type { SessionDefinition } from './definition.ts';
 import { durationText } from './definition.ts';
-import type { Attribution, Figures, MoneyFigure } from './figures.ts';
+import type { Attribution, Figures, MoneyFigure, TrailEntry } from './figures.ts';
 import { sessionIdOf } from './hash.ts';
 import { moneyNumber } from './money.ts';
-import type { Channel, SessionRecord } from './output.ts';
+import type { Channel, SessionRecord, TrailRecord } from './output.ts';
 import type { Session } from './session.ts';
 import type { SmallestNames } from './smallest-names.ts';
 
@@ -30,6 +30,7 @@ export function describe(
   const durationMs = session.end - session.start;
   const { attribution } = figures;
   const converted = figures.purchases > 0;
+  const { eventCounts, firstEventTimes } = typeMaps(session, figures);
   return {
     sessionId: sessionIdOf(identity.logId, identity.partition, session.offset),
     userId,
@@ -41,9 +42,10 @@ export function describe(
     endTime: isoTime(session.end),
     durationSeconds: durationMs / 1000,
     eventCount: session.eventCount,
-    ...typeMaps(session, figures),
-    entryPage: figures.entry?.text ?? null,
-    exitPage: figures.exit?.text ?? null,
+    eventCounts,
+    firstEventTimes,
+    entryPage: figures.entry?.page ?? null,
+    exitPage: figures.exit?.page ?? null,
     pageViews: figures.pageViews,
     distinctPages: figures.pages.length,
     distinctPagesTruncated: figures.pagesTruncated,
@@ -61,7 +63,7 @@ export function describe(
       campaign: attribution?.utmCampaign ?? null,
     },
     channel: channelOf(attribution),
-    device: figures.device?.text ?? null,
+    device: figures.device?.device ?? null,
     bounced: session.eventCount === 1 && figures.pageViews === 1,
     engaged: durationMs >= ENGAGED_MS || converted || figures.pageViews >= 2,
     firstArrival: optionalTime(session.firstArrival),
@@ -73,32 +75,44 @@ export function describe(
       session.previousOffset < 0
         ? null
         : sessionIdOf(identity.logId, identity.partition, session.previousOffset),
-    trail: figures.trail.map(({ type, page, time }) => ({ type, page, time: isoTime(time) })),
+    trail: figures.trail.map(trailRecord),
     trailTruncated: figures.trailTruncated,
   };
 }
 
+function trailRecord({ eventType, page, timestamp }: TrailEntry): TrailRecord {
+  return { type: eventType, page, time: isoTime(timestamp) };
+}
+
 function typeMaps(
   session: Session,
-  figures: Figures,
+  { types }: Figures,
 ): Pick<SessionRecord, 'eventCounts' | 'firstEventTimes'> {
-  const eventCounts: Record<string, number> = Object.create(null);
-  const firstEventTimes: Record<string, string> = Object.create(null);
+  const eventCounts: Record<string, number> = {};
+  const firstEventTimes: Record<string, string> = {};
   let rest = session.eventCount;
-  for (const [name, { count, firstTime }] of figures.types.sorted()) {
-    eventCounts[name] = count;
-    firstEventTimes[name] = isoTime(firstTime);
+  for (let at = 0; at < types.names.length; at++) {
+    const { count, firstTime } = types.values[at]!;
+    put(eventCounts, types.names[at]!, count);
+    put(firstEventTimes, types.names[at]!, isoTime(firstTime));
     rest -= count;
   }
   if (rest > 0) eventCounts['OTHER'] = (eventCounts['OTHER'] ?? 0) + rest;
-  return { eventCounts: { ...eventCounts }, firstEventTimes: { ...firstEventTimes } };
+  return { eventCounts, firstEventTimes };
+}
+
+/** Names come from clients, and one of them would set the object's prototype. */
+function put<Value>(map: Record<string, Value>, name: string, value: Value): void {
+  if (name !== '__proto__') map[name] = value;
+  else Object.defineProperty(map, name, { value, enumerable: true, configurable: true });
 }
 
 function money(sums: SmallestNames<MoneyFigure>, total: bigint): Record<string, number> {
   const amounts: Record<string, number> = {};
   let rest = total;
-  for (const [currency, { micros }] of sums.sorted()) {
-    amounts[currency] = moneyNumber(micros);
+  for (let at = 0; at < sums.names.length; at++) {
+    const { micros } = sums.values[at]!;
+    amounts[sums.names[at]!] = moneyNumber(micros);
     rest -= micros;
   }
   if (rest !== 0n) amounts['OTHER'] = moneyNumber(rest);
@@ -127,7 +141,8 @@ export function channelOf(attribution: Attribution | null): Channel {
 }
 
 function hostOf(referrer: string | null): string | null {
-  const match = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]+)/i.exec(referrer ?? '');
+  if (referrer === null) return null;
+  const match = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]+)/i.exec(referrer);
   return match === null ? null : match[1]!.toLowerCase();
 }
 
@@ -135,23 +150,39 @@ function optionalTime(time: number): string | null {
   return Number.isFinite(time) ? isoTime(time) : null;
 }
 
-const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
+let knownMinute = Number.NaN;
+let knownText = '';
+
+/** ISO 8601 UTC with milliseconds. The minute is remembered: many times lie in the one before's. */
+export function isoTime(time: number): string {
+  const minute = Math.floor(time / MINUTE_MS);
+  if (minute !== knownMinute) {
+    knownText = minuteText(minute);
+    knownMinute = minute;
+  }
+  const rest = time - minute * MINUTE_MS;
+  const second = Math.floor(rest / 1000);
+  return knownText + (TWO_DIGITS[second]! + MILLISECONDS[rest - second * 1000]!);
+}
+
+const DAY_MINUTES = 1440;
 let knownDay = Number.NaN;
 let knownDate = '';
 
-/** ISO 8601 UTC with milliseconds. The date is remembered: most times lie in the day before's. */
-export function isoTime(time: number): string {
-  const day = Math.floor(time / DAY_MS);
+function minuteText(minute: number): string {
+  const day = Math.floor(minute / DAY_MINUTES);
   if (day !== knownDay) {
-    knownDate = new Date(day * DAY_MS).toISOString().slice(0, -13);
+    knownDate = new Date(day * DAY_MINUTES * MINUTE_MS).toISOString().slice(0, -13);
     knownDay = day;
   }
-  const rest = time - day * DAY_MS;
-  const second = Math.floor(rest / 1000);
-  const minute = Math.floor(second / 60);
-  const hour = Math.floor(minute / 60);
-  const clock = `${TWO_DIGITS[hour]}:${TWO_DIGITS[minute % 60]}:${TWO_DIGITS[second % 60]}`;
-  return `${knownDate}${clock}.${String(rest % 1000).padStart(3, '0')}Z`;
+  const rest = minute - day * DAY_MINUTES;
+  const hour = Math.floor(rest / 60);
+  return `${knownDate}${TWO_DIGITS[hour]}:${TWO_DIGITS[rest - hour * 60]}:`;
 }
 
 const TWO_DIGITS = Array.from({ length: 60 }, (_, value) => String(value).padStart(2, '0'));
+const MILLISECONDS = Array.from(
+  { length: 1000 },
+  (_, value) => `.${String(value).padStart(3, '0')}Z`,
+);

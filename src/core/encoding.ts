@@ -1,10 +1,15 @@
-/** Compact binary encoding: variable-length integers, and each text of a record once. */
+/** Compact binary encoding: variable-length integers, and common texts of a record once. */
 import { writeUtf8 } from './hash.ts';
 
 /** Of the first block, and of the largest: a freeze of a few users must not cost a large one. */
 const FIRST_BLOCK_BYTES = 8 * 1024;
 const LARGEST_BLOCK_BYTES = 256 * 1024;
 const SAFE = 2n ** 51n;
+/**
+ * Only the first texts of a record are referred to again: types and devices, which come back with
+ * every event, are among them, and looking through many costs more than writing a page twice.
+ */
+const KNOWN_TEXTS = 8;
 
 /**
  * Writes records one after the other into shared blocks; what `finish` returns is never written
@@ -15,7 +20,7 @@ export class RecordWriter {
   #view = new DataView(this.#bytes.buffer);
   #start = 0;
   #at = 0;
-  /** Texts already written in this record, by the order in which they came. */
+  /** The first texts written in this record, by the order in which they came. */
   #texts: string[] = [];
 
   byte(value: number): void {
@@ -78,7 +83,7 @@ export class RecordWriter {
       this.varint(known + 2);
       return;
     }
-    this.#texts.push(value);
+    if (this.#texts.length < KNOWN_TEXTS) this.#texts.push(value);
     this.byte(1);
     // The length comes first, and three bytes a UTF-16 unit are the most it can take.
     this.#need(value.length * 3 + 3);
@@ -171,7 +176,7 @@ export class RecordReader {
     const text = readUtf8(this.#bytes, this.#at, length);
     this.#at += length;
     if (this.#at > this.#bytes.length) throw new RangeError('record is cut short');
-    this.#texts.push(text);
+    if (this.#texts.length < KNOWN_TEXTS) this.#texts.push(text);
     return text;
   }
 }

@@ -9,12 +9,12 @@ export interface IdChunk {
   readonly ids: readonly number[];
 }
 
-/** Shared by all sessions that have none, which are most. */
 const NONE: readonly never[] = [];
 
 /**
  * The newest ids (`tail`) are written with the session's record; older ones lie in sealed chunks
  * apart from it, so that a session of 100,000 events costs no more to change than a small one.
+ * Those of a session's pending events are in the events themselves, and are not here.
  */
 export class EventIds {
   tail: number[] = [];
@@ -34,15 +34,9 @@ export class EventIds {
     return this.#sealed?.has(idHash) ?? false;
   }
 
-  /** Whether the next id seals the tail. */
+  /** Whether the tail is long enough to be sealed. */
   get isFull(): boolean {
     return this.tail.length >= CHUNK_IDS;
-  }
-
-  /** `name` names the chunk that may be sealed to make room: the offset of the id's event. */
-  add(idHash: number, name: number): void {
-    if (this.isFull) this.#seal(name);
-    this.tail.push(idHash);
   }
 
   /** Takes in another session's ids; both are loaded. */
@@ -67,7 +61,8 @@ export class EventIds {
     this.#sealed = null;
   }
 
-  #seal(name: number): void {
+  /** Makes a chunk of the tail; `name` is the offset of the event at hand. */
+  seal(name: number): void {
     this.unwritten = [...this.unwritten, { name, ids: this.tail }];
     this.chunks = [...this.chunks, name];
     this.#sealed ??= new Set();

@@ -17,29 +17,13 @@ export interface MoneyFigure {
   micros: bigint;
 }
 
-export interface TrailEntry {
-  readonly time: number;
-  readonly idHash: number;
-  readonly type: string;
-  readonly page: string | null;
-}
-
-/** Where something was seen: its time and, for ties, the hash of its event's id. */
-interface Seen {
-  time: number;
-  idHash: number;
-}
-
-export interface SeenText extends Seen {
-  text: string;
-}
-
-export interface Attribution extends Seen {
-  referrer: string | null;
-  utmSource: string | null;
-  utmMedium: string | null;
-  utmCampaign: string | null;
-}
+/** Where something was seen. Events are kept as they are, of others only what is told of them. */
+export type Seen = Pick<Event, 'timestamp' | 'idHash'>;
+export type TrailEntry = Seen & Pick<Event, 'eventType' | 'page'>;
+export type PageSeen = Seen & Pick<Event, 'page'>;
+export type DeviceSeen = Seen & Pick<Event, 'device'>;
+export type Attribution = Seen &
+  Pick<Event, 'referrer' | 'utmSource' | 'utmMedium' | 'utmCampaign'>;
 
 export const newType = (): TypeFigure => ({ count: 0, firstTime: Number.POSITIVE_INFINITY });
 export const newMoney = (): MoneyFigure => ({ micros: 0n });
@@ -61,9 +45,9 @@ export class Figures {
   addToCarts = 0;
   purchases = 0;
   firstConversionTime = Number.POSITIVE_INFINITY;
-  entry: SeenText | null = null;
-  exit: SeenText | null = null;
-  device: SeenText | null = null;
+  entry: PageSeen | null = null;
+  exit: PageSeen | null = null;
+  device: DeviceSeen | null = null;
   attribution: Attribution | null = null;
   /** Hashes of distinct pages, at most MAX_PAGES, in no order. */
   pages: number[] = [];
@@ -73,19 +57,17 @@ export class Figures {
   trailTruncated = false;
 
   add(event: Event): void {
-    const { timestamp, idHash, eventType, page } = event;
+    const { timestamp, eventType } = event;
     const type = this.types.claim(eventType);
     if (type !== null) {
       type.count++;
       if (timestamp < type.firstTime) type.firstTime = timestamp;
     }
     this.#addByType(event);
-    if (page !== null) this.#addPage(page, timestamp, idHash);
-    if (event.device !== null && isEarlier(timestamp, idHash, this.device)) {
-      this.device = { time: timestamp, idHash, text: event.device };
-    }
-    if (isEarlier(timestamp, idHash, this.attribution)) this.#attribute(event);
-    this.#addToTrail({ time: timestamp, idHash, type: eventType, page });
+    if (event.page !== null) this.#addPage(event, event.page);
+    if (event.device !== null) this.device = earlierOf(this.device, event);
+    this.attribution = earlierOf(this.attribution, event);
+    this.#addToTrail(event);
   }
 
   /** Takes in another session's figures, which must not be used afterwards. */
@@ -140,18 +122,12 @@ export class Figures {
     }
   }
 
-  #addPage(page: string, time: number, idHash: number): void {
-    if (isEarlier(time, idHash, this.entry)) this.entry = { time, idHash, text: page };
-    const exit = this.exit;
-    if (exit === null) this.exit = { time, idHash, text: page };
-    else if (isLater(time, idHash, exit)) {
-      const same = exit.text === page;
-      exit.time = time;
-      exit.idHash = idHash;
-      exit.text = page;
-      if (same) return;
-    }
-    this.#countPage(hash53(page));
+  #addPage(event: Event, page: string): void {
+    this.entry = earlierOf(this.entry, event);
+    const before = this.exit;
+    this.exit = laterOf(before, event);
+    // Reloads and clicks on one page come in a row: it is counted already.
+    if (before === null || before.page !== page) this.#countPage(hash53(page));
   }
 
   #countPage(page: number): void {
@@ -161,25 +137,15 @@ export class Figures {
       return;
     }
     this.pagesTruncated = true;
-    const largest = Math.max(...this.pages);
+    let largest = 0;
+    for (const each of this.pages) if (each > largest) largest = each;
     if (page < largest) this.pages[this.pages.indexOf(largest)] = page;
-  }
-
-  #attribute(event: Event): void {
-    this.attribution = {
-      time: event.timestamp,
-      idHash: event.idHash,
-      referrer: event.referrer,
-      utmSource: event.utmSource,
-      utmMedium: event.utmMedium,
-      utmCampaign: event.utmCampaign,
-    };
   }
 
   #addToTrail(entry: TrailEntry): void {
     const trail = this.trail;
     let at = trail.length;
-    while (at > 0 && isEarlier(entry.time, entry.idHash, trail[at - 1]!)) at--;
+    while (at > 0 && isEarlier(entry, trail[at - 1]!)) at--;
     if (trail.length < 2 * TRAIL_ENDS) {
       if (at === trail.length) trail.push(entry);
       else trail.splice(at, 0, entry);
@@ -217,25 +183,21 @@ function mergeMoney(into: SmallestNames<MoneyFigure>, from: SmallestNames<MoneyF
   }
 }
 
-function isEarlier(time: number, idHash: number, than: Seen | null): boolean {
-  if (than === null) return true;
-  return time < than.time || (time === than.time && idHash < than.idHash);
-}
-
-function isLater(time: number, idHash: number, than: Seen): boolean {
-  return time > than.time || (time === than.time && idHash > than.idHash);
+function isEarlier(one: Seen, than: Seen): boolean {
+  const time = one.timestamp;
+  return time < than.timestamp || (time === than.timestamp && one.idHash < than.idHash);
 }
 
 function earlierOf<T extends Seen>(one: T | null, other: T | null): T | null {
   if (one === null || other === null) return one ?? other;
-  return isEarlier(other.time, other.idHash, one) ? other : one;
+  return isEarlier(other, one) ? other : one;
 }
 
 function laterOf<T extends Seen>(one: T | null, other: T | null): T | null {
   if (one === null || other === null) return one ?? other;
-  return isLater(other.time, other.idHash, one) ? other : one;
+  return isEarlier(one, other) ? other : one;
 }
 
-function byTime(one: TrailEntry, other: TrailEntry): number {
-  return one.time - other.time || one.idHash - other.idHash;
+function byTime(one: Seen, other: Seen): number {
+  return one.timestamp - other.timestamp || one.idHash - other.idHash;
 }

@@ -66,9 +66,9 @@ export class Loader {
    */
   want(userId: string, time: number, into: Want[]): User | null {
     const user = this.#wantUser(userId, into);
-    if (user === null || user.sessions.length === 0) return user;
+    if (user === null) return null;
     const { gapMs } = this.#partition.definition;
-    for (const session of user.sessions) {
+    for (let session = user.first; session !== null; session = session.next) {
       if (session.loaded) continue;
       if (touches(session, time, gapMs)) this.#wantSession(user, session, into);
       else this.#wantUnsent(user, session, into);
@@ -79,7 +79,10 @@ export class Loader {
   /** The same for a user whose deadline has come. */
   wantDue(userId: string, into: Want[]): void {
     const user = this.#wantUser(userId, into);
-    for (const session of user?.sessions ?? []) this.#wantUnsent(user!, session, into);
+    if (user === null) return;
+    for (let session = user.first; session !== null; session = session.next) {
+      this.#wantUnsent(user, session, into);
+    }
   }
 
   /** Gives what the store answered for each of the wants, in their order. */
@@ -122,7 +125,7 @@ export class Loader {
     this.#committed = freeze.sequence;
     for (const user of freeze.users) {
       if (user.frozenIn !== freeze.sequence || user.dirty) continue;
-      for (const session of user.sessions) {
+      for (let session = user.first; session !== null; session = session.next) {
         // One that is still to be sent must be at hand when its deadline comes.
         if (isInline(session) || session.changed) continue;
         session.unload();
@@ -141,11 +144,11 @@ export class Loader {
       if (looks-- <= 0 || users.size <= keep) return;
       const clean = user.loaded && !user.dirty && user.frozenIn <= this.#committed;
       // Where all is sent, what remains waits for the event clock, which names it then.
-      const isSent = user.computeSend(definition) === FOREVER;
+      const isSent = user.sendDue(definition) === FOREVER;
       const reached = isSent ? clock : sendingClock;
       const named =
         user.storedMinute === null
-          ? user.sessions.length === 0
+          ? user.first === null
           : user.storedMinute > Math.floor(reached / MINUTE_MS);
       users.delete(user.id);
       if (clean && named && !user.recent) user.evicted = true;
@@ -181,7 +184,7 @@ export class Loader {
     }
     if (this.#chunks.has(session)) return;
     this.#chunks.set(session, []);
-    for (const name of session.ids.chunks) {
+    for (const name of session.ids!.chunks) {
       into.push({ key: chunkKey(userId, name), userId, session, chunk: true });
     }
   }
@@ -196,20 +199,21 @@ export class Loader {
   #installChunk(session: Session, ids: number[]): void {
     const chunks = this.#chunks.get(session)!;
     chunks.push(ids);
-    if (chunks.length < session.ids.chunks.length) return;
-    session.ids.load(chunks);
+    if (chunks.length < session.ids!.chunks.length) return;
+    session.ids!.load(chunks);
     this.#chunks.delete(session);
   }
 
   #freezeUser(user: User, writer: RecordWriter, freeze: Freeze): void {
     const { writes } = freeze;
-    for (const key of user.deletes) writes.push({ key, value: null });
-    user.deletes = [];
-    for (const session of user.sessions) {
-      for (const { name, ids } of session.ids.unwritten) {
-        writes.push({ key: chunkKey(user.id, name), value: encodeChunk(writer, ids) });
+    for (const key of user.takeDeletes()) writes.push({ key, value: null });
+    for (let session = user.first; session !== null; session = session.next) {
+      if (session.ids !== null && session.ids.unwritten.length > 0) {
+        for (const { name, ids } of session.ids.unwritten) {
+          writes.push({ key: chunkKey(user.id, name), value: encodeChunk(writer, ids) });
+        }
+        session.ids.unwritten = [];
       }
-      if (session.ids.unwritten.length > 0) session.ids.unwritten = [];
       if (isInline(session)) {
         if (session.stored) {
           writes.push({ key: sessionKey(user.id, session.offset), value: null });
@@ -228,7 +232,7 @@ export class Loader {
 
   #freezeRecord(user: User, writer: RecordWriter, freeze: Freeze): void {
     let record: Uint8Array | null = null;
-    if (user.sessions.length > 0) {
+    if (user.first !== null) {
       record = encodeUser(writer, user);
       freeze.writes.push({ key: user.key, value: record });
     } else if (user.stored) {
@@ -243,7 +247,7 @@ export class Loader {
 
   /** An entry that lies too early does no harm until its minute comes; then it is moved. */
   #moveDeadline(user: User, freeze: Freeze): void {
-    const due = user.computeDue(this.#partition.definition);
+    const due = user.nextDue(this.#partition.definition);
     const toMinute = due === Number.POSITIVE_INFINITY ? null : Math.floor(due / MINUTE_MS);
     const fromMinute = user.storedMinute;
     if (fromMinute === toMinute) return;

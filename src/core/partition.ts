@@ -106,11 +106,11 @@ export class Partition {
     user.recent = true;
     // As if the calendar had been looked at after every event: what is sent, and how often, must
     // not depend on how the stream is cut into batches.
-    if (user.nextDue < this.clock) this.#sendDue(user, this.clock);
+    if (user.nextDue(definition) < this.clock) this.#sendDue(user, this.clock);
 
     this.#touch(user, time);
     for (const session of this.#touched) {
-      if (event.idHash < 0 || !session.ids.has(event.idHash)) continue;
+      if (event.idHash < 0 || !session.has(event.idHash)) continue;
       session.duplicateCount++;
       session.dirty = true;
       this.markDirty(user);
@@ -158,22 +158,23 @@ export class Partition {
       looked++;
       this.#sendDue(user, sendingClock);
       this.#dropEmpty(user);
-      if (user.nextDue < sendingClock) this.#park(user);
-      else this.#calendar.schedule(user, user.nextDue);
+      const due = user.nextDue(this.definition);
+      if (due < sendingClock) this.#park(user, due);
+      else this.#calendar.schedule(user, due);
     }
     return looked;
   }
 
   /** What is settled by the sending clock alone may not be forgotten; the rest is still sent. */
-  #park(user: User): void {
+  #park(user: User, due: number): void {
     this.#parked.add(user);
-    if (user.nextDue < this.#unparkAt) this.#unparkAt = user.nextDue;
-    this.#calendar.schedule(user, user.computeSend(this.definition));
+    if (due < this.#unparkAt) this.#unparkAt = due;
+    this.#calendar.schedule(user, user.sendDue(this.definition));
   }
 
   #unpark(): void {
     for (const user of this.#parked) {
-      if (!user.evicted) this.#calendar.schedule(user, user.nextDue);
+      if (!user.evicted) this.#calendar.schedule(user, user.nextDue(this.definition));
     }
     this.#parked.clear();
     this.#unparkAt = Number.POSITIVE_INFINITY;
@@ -202,8 +203,7 @@ export class Partition {
 
   /** Takes in a user that the store gave back. */
   adopt(user: User): void {
-    user.nextDue = user.computeDue(this.definition);
-    this.#calendar.schedule(user, user.nextDue);
+    this.#calendar.schedule(user, user.nextDue(this.definition));
   }
 
   markDirty(user: User): void {
@@ -231,7 +231,7 @@ export class Partition {
 
   /** Without a store nothing is left of a user whose sessions are settled. */
   #dropEmpty(user: User): void {
-    if (this.#stored || user.sessions.length > 0) return;
+    if (this.#stored || user.first !== null) return;
     this.users.delete(user.id);
     user.evicted = true;
   }
@@ -241,7 +241,7 @@ export class Partition {
     const { gapMs } = this.definition;
     const touched = this.#touched;
     empty(touched);
-    for (const session of user.sessions) {
+    for (let session = user.first; session !== null; session = session.next) {
       if (!touches(session, time, gapMs)) continue;
       if (!session.loaded) throw new Error(`session touched before it was loaded: ${user.id}`);
       touched.push(session);
@@ -289,16 +289,16 @@ export class Partition {
   }
 
   #open(user: User, offset: number, time: number): Session {
-    if (user.sessions.length >= MAX_UNSETTLED) this.#settleOldest(user);
+    if (user.first !== null && user.sessions.length >= MAX_UNSETTLED) this.#settleOldest(user);
     const session = new Session(offset, time);
     // After an explicit end nothing touches, yet it is what came before.
     let before: Session | null = null;
-    for (const other of user.sessions) {
+    for (let other = user.first; other !== null; other = other.next) {
       if (!other.ended || time <= other.end || time > other.end + this.definition.gapMs) continue;
       if (before === null || other.end > before.end) before = other;
     }
     if (before !== null) session.previousOffset = before.offset;
-    user.sessions.push(session);
+    user.append(session);
     this.counts.opened++;
     return session;
   }
@@ -312,6 +312,7 @@ export class Partition {
     for (const absorbed of joined) {
       if (absorbed === survivor) continue;
       absorb(survivor, absorbed);
+      user.remove(absorbed);
       this.#forgetRecord(user, absorbed);
       this.#sent.push({
         sessionId: this.sessionId(absorbed.offset),
@@ -326,7 +327,6 @@ export class Partition {
       }
       this.counts.merged++;
     }
-    user.sessions = user.sessions.filter((other) => other === survivor || !joined.includes(other));
     return survivor;
   }
 
@@ -394,7 +394,7 @@ export class Partition {
   #sendDue(user: User, sendingClock: number): void {
     const { definition } = this;
     let settled = false;
-    for (const session of user.sessions) {
+    for (let session = user.first; session !== null; session = session.next) {
       if (session.changed) {
         const passed = tiersPassedAt(session.end, session.ended, sendingClock, definition);
         if (passed > session.tiersPassed) {
@@ -407,27 +407,25 @@ export class Partition {
       if (this.clock > settleDeadline(session, definition)) settled = true;
     }
     if (settled) this.#forgetSettled(user);
-    user.nextDue = user.computeDue(definition);
     if (user.storedMinute !== null && user.storedMinute * 60_000 <= sendingClock) {
       this.markDirty(user);
     }
   }
 
   #forgetSettled(user: User): void {
-    const { definition } = this;
-    user.sessions = user.sessions.filter((session) => {
-      if (this.clock <= settleDeadline(session, definition)) return true;
+    for (let session = user.first; session !== null; session = session.next) {
+      if (this.clock <= settleDeadline(session, this.definition)) continue;
       this.#forget(user, session);
-      return false;
-    });
+      user.remove(session);
+    }
   }
 
   #forget(user: User, session: Session): void {
     this.#forgetRecord(user, session);
-    if (this.#stored) {
+    if (this.#stored && session.ids !== null) {
       const unwritten = new Set(session.ids.unwritten.map((chunk) => chunk.name));
       for (const name of session.ids.chunks) {
-        if (!unwritten.has(name)) user.deletes.push(chunkKey(user.id, name));
+        if (!unwritten.has(name)) user.deleteLater(chunkKey(user.id, name));
       }
     }
     this.counts.settled++;
@@ -435,21 +433,20 @@ export class Partition {
   }
 
   #forgetRecord(user: User, session: Session): void {
-    if (session.stored) user.deletes.push(sessionKey(user.id, session.offset));
+    if (session.stored) user.deleteLater(sessionKey(user.id, session.offset));
   }
 
   #settleOldest(user: User): void {
     const oldest = user.sessions.reduce((one, other) => (other.end < one.end ? other : one));
     if (oldest.changed) this.#sendClosed(user, oldest, oldest.tiersPassed);
     this.#forget(user, oldest);
-    user.sessions = user.sessions.filter((session) => session !== oldest);
+    user.remove(oldest);
   }
 
   #reschedule(user: User, session: Session): void {
     const { definition } = this;
     const due = Math.min(sendDeadline(session, definition), settleDeadline(session, definition));
-    if (due < user.nextDue) user.nextDue = due;
-    this.#calendar.schedule(user, user.nextDue);
+    this.#calendar.schedule(user, due);
   }
 }
 

@@ -1,9 +1,17 @@
 /** Users and sessions as bytes in the state store: versioned, so that old records stay readable. */
 import { RecordReader, type RecordWriter } from './encoding.ts';
 import type { Event } from './event.ts';
-import { Figures, type SeenText } from './figures.ts';
+import { EventIds } from './event-ids.ts';
+import {
+  type Attribution,
+  Figures,
+  type MoneyFigure,
+  type PageSeen,
+  type Seen,
+} from './figures.ts';
 import type { CloseReason } from './output.ts';
 import { Session } from './session.ts';
+import type { SmallestNames } from './smallest-names.ts';
 import { User } from './user.ts';
 
 /** Written first in every record; a reader knows all versions up to it. */
@@ -18,6 +26,8 @@ const CLOSE_REASONS: readonly (CloseReason | null)[] = [
   'erased',
 ];
 
+const NONE: readonly number[] = [];
+
 const ENDED = 1;
 const CUT_BEFORE = 2;
 const CUT_AFTER = 4;
@@ -29,8 +39,10 @@ const OPENED_LATE = 32;
 export function encodeUser(writer: RecordWriter, user: User): Uint8Array {
   writer.byte(VERSION);
   writer.varint(user.storedMinute === null ? 0 : user.storedMinute + 1);
-  writer.varint(user.sessions.length);
-  for (const session of user.sessions) {
+  let count = 0;
+  for (let session = user.first; session !== null; session = session.next) count++;
+  writer.varint(count);
+  for (let session = user.first; session !== null; session = session.next) {
     const inline = isInline(session);
     writer.byte(
       (session.ended ? ENDED : 0) |
@@ -48,8 +60,9 @@ export function encodeUser(writer: RecordWriter, user: User): Uint8Array {
     writer.varint(session.revision);
     writer.varint(session.tiersPassed);
     writer.varint(session.previousOffset + 1);
-    writer.varint(session.ids.chunks.length);
-    for (const name of session.ids.chunks) writer.varint(name);
+    const chunks = session.ids === null ? NONE : session.ids.chunks;
+    writer.varint(chunks.length);
+    for (const name of chunks) writer.varint(name);
     if (inline) writeBody(writer, session);
   }
   return writer.finish();
@@ -81,13 +94,16 @@ export function decodeUser(userId: string, bytes: Uint8Array): User {
     session.closedBy = CLOSE_REASONS[sent >> 2] ?? null;
     session.dirty = false;
     const chunks = reader.varint();
-    if (chunks > 0) session.ids.chunks = Array.from({ length: chunks }, () => reader.varint());
+    if (chunks > 0) {
+      session.ids = new EventIds();
+      session.ids.chunks = Array.from({ length: chunks }, () => reader.varint());
+    }
     if ((flags & INLINE) !== 0) readBody(reader, session, userId);
     else {
       session.hasBody = false;
       session.stored = true;
     }
-    user.sessions.push(session);
+    user.append(session);
   }
   return user;
 }
@@ -131,11 +147,9 @@ function checkVersion(reader: RecordReader): void {
 
 function writeBody(writer: RecordWriter, session: Session): void {
   const { start, pending } = session;
-  const { tail } = session.ids;
-  // The last ids of the tail are those of the pending events, and are written with them.
-  const foldedIds = tail.length - pending.filter((event) => event.idHash >= 0).length;
-  writer.varint(foldedIds);
-  for (let index = 0; index < foldedIds; index++) writer.float(tail[index]!);
+  const tail = session.ids === null ? NONE : session.ids.tail;
+  writer.varint(tail.length);
+  for (const id of tail) writer.float(id);
   writer.varint(pending.length);
   for (const event of pending) writeEvent(writer, event, start);
   writeTime(writer, session.firstArrival);
@@ -150,13 +164,14 @@ function writeBody(writer: RecordWriter, session: Session): void {
 function readBody(reader: RecordReader, session: Session, userId: string): void {
   const { start } = session;
   session.hasBody = true;
-  const tail = Array.from({ length: reader.varint() }, () => reader.float());
-  for (let left = reader.varint(); left > 0; left--) {
-    const event = readEvent(reader, start, userId);
-    session.pending.push(event);
-    if (event.idHash >= 0) tail.push(event.idHash);
+  const foldedIds = reader.varint();
+  if (foldedIds > 0) {
+    session.ids ??= new EventIds();
+    session.ids.tail = Array.from({ length: foldedIds }, () => reader.float());
   }
-  session.ids.tail = tail;
+  for (let left = reader.varint(); left > 0; left--) {
+    session.wait(readEvent(reader, start, userId));
+  }
   session.firstArrival = readTime(reader) ?? Number.POSITIVE_INFINITY;
   session.lastArrival = readTime(reader) ?? Number.NEGATIVE_INFINITY;
   session.lateCount = reader.varint();
@@ -178,7 +193,12 @@ function writeEvent(writer: RecordWriter, event: Event, start: number): void {
   writer.text(event.eventType);
   writer.text(event.page);
   writer.text(event.device);
-  if (source) for (const text of [referrer, utmSource, utmMedium, utmCampaign]) writer.text(text);
+  if (source) {
+    writer.text(referrer);
+    writer.text(utmSource);
+    writer.text(utmMedium);
+    writer.text(utmCampaign);
+  }
   if (amountMicros === null) return;
   writer.bigint(amountMicros);
   writer.text(event.currency);
@@ -206,19 +226,15 @@ function readEvent(reader: RecordReader, start: number, userId: string): Event {
 
 function writeFigures(writer: RecordWriter, figures: Figures, start: number): void {
   writer.varint(figures.types.names.length);
-  for (const [index, name] of figures.types.names.entries()) {
-    const { count, firstTime } = figures.types.values[index]!;
-    writer.text(name);
+  const { names, values } = figures.types;
+  for (let index = 0; index < names.length; index++) {
+    const { count, firstTime } = values[index]!;
+    writer.text(names[index]!);
     writer.varint(count);
     writer.varint(firstTime - start);
   }
-  for (const sums of [figures.revenue, figures.cartValue]) {
-    writer.varint(sums.names.length);
-    for (const [index, name] of sums.names.entries()) {
-      writer.text(name);
-      writer.bigint(sums.values[index]!.micros);
-    }
-  }
+  writeMoney(writer, figures.revenue);
+  writeMoney(writer, figures.cartValue);
   writer.bigint(figures.revenueMicros);
   writer.bigint(figures.cartMicros);
   writer.varint(figures.pageViews);
@@ -226,18 +242,27 @@ function writeFigures(writer: RecordWriter, figures: Figures, start: number): vo
   writer.varint(figures.addToCarts);
   writer.varint(figures.purchases);
   writeTime(writer, figures.firstConversionTime);
-  writeSeen(writer, figures.entry, start);
-  writeSeen(writer, figures.exit, start);
-  writeSeen(writer, figures.device, start);
-  writeAttribution(writer, figures, start);
+  const { entry, exit, device } = figures;
+  writeSeen(writer, entry, entry === null ? null : entry.page, start);
+  writeSeen(writer, exit, exit === null ? null : exit.page, start);
+  writeSeen(writer, device, device === null ? null : device.device, start);
+  writeAttribution(writer, figures.attribution!, start);
   writer.varint(figures.pages.length * 2 + (figures.pagesTruncated ? 1 : 0));
   for (const page of figures.pages) writer.float(page);
   writer.varint(figures.trail.length * 2 + (figures.trailTruncated ? 1 : 0));
   for (const entry of figures.trail) {
-    writer.varint(entry.time - start);
+    writer.varint(entry.timestamp - start);
     writer.float(entry.idHash);
-    writer.text(entry.type);
+    writer.text(entry.eventType);
     writer.text(entry.page);
+  }
+}
+
+function writeMoney(writer: RecordWriter, sums: SmallestNames<MoneyFigure>): void {
+  writer.varint(sums.names.length);
+  for (let index = 0; index < sums.names.length; index++) {
+    writer.text(sums.names[index]!);
+    writer.bigint(sums.values[index]!.micros);
   }
 }
 
@@ -260,18 +285,25 @@ function readFigures(reader: RecordReader, start: number): Figures {
   figures.addToCarts = reader.varint();
   figures.purchases = reader.varint();
   figures.firstConversionTime = readTime(reader) ?? Number.POSITIVE_INFINITY;
-  figures.entry = readSeen(reader, start);
-  figures.exit = readSeen(reader, start);
-  figures.device = readSeen(reader, start);
-  readAttribution(reader, figures, start);
+  figures.entry = readPage(reader, start);
+  figures.exit = readPage(reader, start);
+  const device = reader.text();
+  figures.device = device === null ? null : { device, ...readSeen(reader, start) };
+  figures.attribution = {
+    ...readSeen(reader, start),
+    referrer: reader.text(),
+    utmSource: reader.text(),
+    utmMedium: reader.text(),
+    utmCampaign: reader.text(),
+  };
   const pages = reader.varint();
   figures.pages = Array.from({ length: pages >> 1 }, () => reader.float());
   figures.pagesTruncated = (pages & 1) !== 0;
   const trail = reader.varint();
   for (let left = trail >> 1; left > 0; left--) {
-    const time = start + reader.varint();
+    const timestamp = start + reader.varint();
     const idHash = reader.float();
-    figures.trail.push({ time, idHash, type: reader.text()!, page: reader.text() });
+    figures.trail.push({ timestamp, idHash, eventType: reader.text()!, page: reader.text() });
   }
   figures.trailTruncated = (trail & 1) !== 0;
   return figures;
@@ -288,33 +320,33 @@ function readTime(reader: RecordReader): number | null {
   return reader.byte() === 0 ? null : reader.signed();
 }
 
-function writeSeen(writer: RecordWriter, seen: SeenText | null, start: number): void {
-  writer.text(seen === null ? null : seen.text);
+/** The text that an event is kept for, and which event it was. */
+function writeSeen(
+  writer: RecordWriter,
+  seen: Seen | null,
+  text: string | null,
+  start: number,
+): void {
+  writer.text(text);
   if (seen === null) return;
-  writer.varint(seen.time - start);
+  writer.varint(seen.timestamp - start);
   writer.float(seen.idHash);
 }
 
-function readSeen(reader: RecordReader, start: number): SeenText | null {
-  const text = reader.text();
-  if (text === null) return null;
-  return { text, time: start + reader.varint(), idHash: reader.float() };
+function readSeen(reader: RecordReader, start: number): Seen {
+  return { timestamp: start + reader.varint(), idHash: reader.float() };
 }
 
-function writeAttribution(writer: RecordWriter, figures: Figures, start: number): void {
-  const { time, idHash, referrer, utmSource, utmMedium, utmCampaign } = figures.attribution!;
-  writer.varint(time - start);
-  writer.float(idHash);
-  for (const text of [referrer, utmSource, utmMedium, utmCampaign]) writer.text(text);
+function readPage(reader: RecordReader, start: number): PageSeen | null {
+  const page = reader.text();
+  return page === null ? null : { page, ...readSeen(reader, start) };
 }
 
-function readAttribution(reader: RecordReader, figures: Figures, start: number): void {
-  figures.attribution = {
-    time: start + reader.varint(),
-    idHash: reader.float(),
-    referrer: reader.text(),
-    utmSource: reader.text(),
-    utmMedium: reader.text(),
-    utmCampaign: reader.text(),
-  };
+function writeAttribution(writer: RecordWriter, seen: Attribution, start: number): void {
+  writer.varint(seen.timestamp - start);
+  writer.float(seen.idHash);
+  writer.text(seen.referrer);
+  writer.text(seen.utmSource);
+  writer.text(seen.utmMedium);
+  writer.text(seen.utmCampaign);
 }

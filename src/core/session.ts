@@ -4,6 +4,7 @@ import type { Event } from './event.ts';
 import { EventIds } from './event-ids.ts';
 import { Figures } from './figures.ts';
 import type { CloseReason } from './output.ts';
+import { highOf, joined, lowOf } from './wide.ts';
 
 /** What was last sent of a session. */
 export const SENT_NOTHING = 0;
@@ -13,30 +14,76 @@ export const SENT_CLOSED = 2;
 /** Events that wait to be folded into the figures; one more, and they are. */
 export const MAX_PENDING = 24;
 
+/** From when to when, each as two small integers: see wide.ts. */
+class Bounds {
+  #startHigh: number;
+  #startLow: number;
+  #endHigh: number;
+  #endLow: number;
+
+  constructor(time: number) {
+    this.#startHigh = this.#endHigh = highOf(time);
+    this.#startLow = this.#endLow = lowOf(time);
+  }
+
+  get start(): number {
+    return joined(this.#startHigh, this.#startLow);
+  }
+
+  set start(time: number) {
+    this.#startHigh = highOf(time);
+    this.#startLow = lowOf(time);
+  }
+
+  /** Time of its last event. */
+  get end(): number {
+    return joined(this.#endHigh, this.#endLow);
+  }
+
+  set end(time: number) {
+    this.#endHigh = highOf(time);
+    this.#endLow = lowOf(time);
+  }
+}
+
 /**
  * A run of one user's events: a header, which is always in memory with its user, and a body
- * (from `pending` on), which may be left in the store once the session is closed.
+ * (from `hasBody` on), which may be left in the store once the session is closed.
+ * What every event needs comes first: it should lie in few cache lines.
  */
-export class Session {
-  /** Offset of the first event accepted into it: its identity within the partition. */
-  readonly offset: number;
-  start: number;
-  /** Time of its last event. */
-  end: number;
-  eventCount = 0;
-  revision = 0;
+export class Session extends Bounds {
+  /** The next session of its user. */
+  next: Session | null = null;
+  /** Tiers whose deadline had passed when it last changed or was last looked at for sending. */
+  tiersPassed = 0;
   sent = SENT_NOTHING;
   /** Whether it changed since it was last sent; true for one that was never sent. */
   changed = true;
-  /** Tiers whose deadline had passed when it last changed or was last looked at for sending. */
-  tiersPassed = 0;
+  /** An explicit end came: nothing later joins, and the gap after it is 0. */
+  ended = false;
+  eventCount = 0;
+
+  /** Whether the body is here. */
+  hasBody = true;
+  /** Events not yet in `folded`. Most sessions close while they still have all of theirs here. */
+  pending: Event[] = [];
+  /** A filter of their ids: a bit in each for every id, so most new ids are known for new. */
+  #seenA = 0;
+  #seenB = 0;
+  #seenC = 0;
+  /** The figures of the events before those, and their ids; null while there are none. */
+  folded: Figures | null = null;
+  ids: EventIds | null = null;
+
   /**
    * Opened by a late event, so it never was live: late data comes in pieces, and each piece is
    * sent with its commit, since the deadlines to wait for are hours apart.
    */
   openedLate = false;
-  /** An explicit end came: nothing later joins, and the gap after it is 0. */
-  ended = false;
+  /** Whether it changed since it was last written to the store. */
+  dirty = true;
+  /** Whether the store holds a record of its own for it. */
+  stored = false;
   /** A cap keeps it apart from an earlier session; from a later one. They are never merged. */
   cutBefore = false;
   cutAfter = false;
@@ -44,43 +91,82 @@ export class Session {
   closedBy: CloseReason | null = null;
   /** Offset that identifies the session before it, from which a cap or an end parts it; or -1. */
   previousOffset = -1;
-  /** Whether the store holds a record of its own for it. */
-  stored = false;
-  /** Whether it changed since it was last written to the store. */
-  dirty = true;
-
-  /** Whether the body is here. */
-  hasBody = true;
-  /** Events not yet in `folded`. Most sessions close while they still have all of theirs here. */
-  pending: Event[] = [];
-  /** The figures of the events before those; null while there are none. */
-  folded: Figures | null = null;
-  ids: EventIds = new EventIds();
-  /**
-   * How its events came: these alone depend on the order of arrival. Times are ±Infinity at first.
-   */
-  firstArrival = Number.POSITIVE_INFINITY;
-  lastArrival = Number.NEGATIVE_INFINITY;
+  revision = 0;
   lateCount = 0;
   duplicateCount = 0;
   endOvertakenCount = 0;
+  readonly #offsetHigh: number;
+  readonly #offsetLow: number;
+  #firstHigh = highOf(Number.POSITIVE_INFINITY);
+  #firstLow = 0;
+  #lastHigh = highOf(Number.NEGATIVE_INFINITY);
+  #lastLow = 0;
 
   constructor(offset: number, time: number) {
-    this.offset = offset;
-    this.start = time;
-    this.end = time;
+    super(time);
+    this.#offsetHigh = highOf(offset);
+    this.#offsetLow = lowOf(offset);
   }
 
+  /** Offset of the first event accepted into it: its identity within the partition. */
+  get offset(): number {
+    return joined(this.#offsetHigh, this.#offsetLow);
+  }
+
+  /** When its events came, which depends on the order of arrival; ±Infinity when never. */
+  get firstArrival(): number {
+    return joined(this.#firstHigh, this.#firstLow);
+  }
+
+  set firstArrival(time: number) {
+    this.#firstHigh = highOf(time);
+    this.#firstLow = lowOf(time);
+  }
+
+  get lastArrival(): number {
+    return joined(this.#lastHigh, this.#lastLow);
+  }
+
+  set lastArrival(time: number) {
+    this.#lastHigh = highOf(time);
+    this.#lastLow = lowOf(time);
+  }
   /** Whether all that an event needs is in memory. */
   get loaded(): boolean {
-    return this.hasBody && this.ids.loaded;
+    return this.hasBody && (this.ids === null || this.ids.loaded);
   }
 
-  /** The figures of all its events; what waited is folded in. */
+  /** Whether it accepted an event with this id. */
+  has(idHash: number): boolean {
+    if (this.ids?.has(idHash)) return true;
+    const bits = idHash | 0;
+    if ((this.#seenA & (1 << bits)) === 0) return false;
+    if ((this.#seenB & (1 << (bits >> 5))) === 0) return false;
+    if ((this.#seenC & (1 << (bits >> 10))) === 0) return false;
+    for (const event of this.pending) if (event.idHash === idHash) return true;
+    return false;
+  }
+
+  /** The figures of all its events. */
   figures(): Figures {
+    if (this.folded !== null) return this.fold();
+    // What waits goes on waiting: as events it takes less room, here and in the store.
+    const figures = new Figures();
+    for (const event of this.pending) figures.add(event);
+    return figures;
+  }
+
+  /** Folds the events that wait into the figures, for good. */
+  fold(): Figures {
     this.folded ??= new Figures();
-    for (const event of this.pending) this.folded.add(event);
+    if (this.pending.length === 0) return this.folded;
+    this.ids ??= new EventIds();
+    for (const event of this.pending) {
+      this.folded.add(event);
+      if (event.idHash >= 0) this.ids.tail.push(event.idHash);
+    }
     this.pending = [];
+    this.#seenA = this.#seenB = this.#seenC = 0;
     return this.folded;
   }
 
@@ -90,14 +176,22 @@ export class Session {
     if (time < this.start) this.start = time;
     if (time > this.end) this.end = time;
     this.eventCount++;
-    // The ids of pending events are the newest ones of the tail: the record relies on it.
-    if (this.pending.length === MAX_PENDING || this.ids.isFull) this.figures();
-    this.pending.push(event);
-    if (event.idHash >= 0) this.ids.add(event.idHash, offset);
+    if (this.pending.length === MAX_PENDING) this.fold();
+    if (this.ids?.isFull) this.ids.seal(offset);
+    this.wait(event);
     if (arrivalMs !== null) {
       if (arrivalMs < this.firstArrival) this.firstArrival = arrivalMs;
       if (arrivalMs > this.lastArrival) this.lastArrival = arrivalMs;
     }
+  }
+
+  /** Puts an event that is counted already to those that wait. */
+  wait(event: Event): void {
+    this.pending.push(event);
+    const bits = event.idHash | 0;
+    this.#seenA |= 1 << bits;
+    this.#seenB |= 1 << (bits >> 5);
+    this.#seenC |= 1 << (bits >> 10);
   }
 
   /** Leaves the body to the store, which has all of it. */
@@ -105,7 +199,8 @@ export class Session {
     this.hasBody = false;
     this.pending = [];
     this.folded = null;
-    this.ids.unload();
+    if (this.ids?.chunks.length === 0) this.ids = null;
+    else this.ids?.unload();
   }
 }
 
@@ -175,8 +270,9 @@ export function absorb(survivor: Session, absorbed: Session): void {
   survivor.end = Math.max(survivor.end, absorbed.end);
   survivor.eventCount += absorbed.eventCount;
   survivor.revision = Math.max(survivor.revision, absorbed.revision);
-  survivor.figures().merge(absorbed.figures());
-  survivor.ids.absorb(absorbed.ids);
+  survivor.fold().merge(absorbed.fold());
+  if (survivor.ids === null) survivor.ids = absorbed.ids;
+  else if (absorbed.ids !== null) survivor.ids.absorb(absorbed.ids);
   survivor.firstArrival = Math.min(survivor.firstArrival, absorbed.firstArrival);
   survivor.lastArrival = Math.max(survivor.lastArrival, absorbed.lastArrival);
   survivor.lateCount += absorbed.lateCount;

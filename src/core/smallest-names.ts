@@ -8,6 +8,7 @@ export const MAX_NAMES = 64;
  * order, and the rest is the whole minus what is kept.
  */
 export class SmallestNames<Value> {
+  /** In order, so the same whatever the order they came in; `values` has their values. */
   readonly names: string[] = [];
   readonly values: Value[] = [];
   readonly #zero: () => Value;
@@ -18,29 +19,18 @@ export class SmallestNames<Value> {
 
   /** The value of a name, made if need be; null for a name that belongs to the rest. */
   claim(name: string): Value | null {
-    const index = this.names.indexOf(name);
-    if (index >= 0) return this.values[index]!;
-    if (this.names.length < MAX_NAMES) {
-      this.names.push(name);
-    } else {
-      let largest = 0;
-      for (let at = 1; at < this.names.length; at++) {
-        if (this.names[at]! > this.names[largest]!) largest = at;
-      }
-      if (name > this.names[largest]!) return null;
-      this.names.splice(largest, 1);
-      this.values.splice(largest, 1);
-      this.names.push(name);
+    const { names, values } = this;
+    for (let at = 0; at < names.length; at++) if (names[at] === name) return values[at]!;
+    if (names.length === MAX_NAMES) {
+      if (name > names[MAX_NAMES - 1]!) return null;
+      names.pop();
+      values.pop();
     }
     const value = this.#zero();
-    this.values.push(value);
+    let at = names.length;
+    while (at > 0 && names[at - 1]! > name) at--;
+    names.splice(at, 0, name);
+    values.splice(at, 0, value);
     return value;
-  }
-
-  /** Names in order, with their values: the same whatever the order they came in. */
-  sorted(): [string, Value][] {
-    return this.names
-      .map((name, index): [string, Value] => [name, this.values[index]!])
-      .sort(([one], [other]) => (one < other ? -1 : 1));
   }
 }

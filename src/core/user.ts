@@ -1,37 +1,38 @@
 /** One user of a partition: the sessions that are not settled yet, and what changed of them. */
 
-import type { Due } from './deadlines.ts';
+import { Due } from './deadlines.ts';
 import type { SessionDefinition } from './definition.ts';
 import { userKey } from './keys.ts';
 import { type Session, sendDeadline, settleDeadline } from './session.ts';
 
-export class User implements Due {
-  readonly id: string;
+/** Shared by all users that have nothing to delete, which are most. */
+const NONE: never[] = [];
+
+export class User extends Due {
+  /** The oldest of its sessions; each leads to the next (a user mostly has one). */
+  first: Session | null = null;
   /** False from when it is asked for until what the store has of it was installed. */
   loaded: boolean;
-  sessions: Session[] = [];
-  /** A lower bound of when a session of it has to be sent or forgotten. */
-  nextDue = Number.POSITIVE_INFINITY;
-  /** Kept by the calendar. */
-  dueAt = Number.POSITIVE_INFINITY;
-  /** Whether it changed since it was last frozen. */
-  dirty = false;
-  /** The freeze that it was last part of. */
-  frozenIn = 0;
-  /** Whether the store has a record of it. */
-  stored = false;
-  /** The minute of its entry in the stored deadline index; null when it has none. */
-  storedMinute: number | null = null;
-  /** Keys to delete with the next commit. */
-  deletes: Uint8Array[] = [];
-  /** Whether a live session of it was last published. */
-  published = false;
   /** Used since the last look for users to evict. */
   recent = true;
+  /** Whether it changed since it was last frozen. */
+  dirty = false;
   evicted = false;
+  readonly id: string;
+  /** The freeze that it was last part of. */
+  frozenIn = 0;
+  /** The minute of its entry in the stored deadline index; null when it has none. */
+  storedMinute: number | null = null;
+  /** Whether the store has a record of it. */
+  stored = false;
+  /** Whether a live session of it was last published. */
+  published = false;
+  /** Keys to delete with the next commit. */
+  #deletes: Uint8Array[] = NONE;
   #key: Uint8Array | null = null;
 
   constructor(id: string, loaded: boolean) {
+    super();
     this.id = id;
     this.loaded = loaded;
   }
@@ -42,10 +43,50 @@ export class User implements Due {
     return this.#key;
   }
 
+  /** All of them, in the order in which they came. */
+  get sessions(): Session[] {
+    const sessions: Session[] = [];
+    for (let each = this.first; each !== null; each = each.next) sessions.push(each);
+    return sessions;
+  }
+
+  append(session: Session): void {
+    session.next = null;
+    if (this.first === null) {
+      this.first = session;
+      return;
+    }
+    let last = this.first;
+    while (last.next !== null) last = last.next;
+    last.next = session;
+  }
+
+  /** Takes one of its sessions out; that one still leads to what came after it. */
+  remove(session: Session): void {
+    if (this.first === session) {
+      this.first = session.next;
+      return;
+    }
+    let before = this.first;
+    while (before !== null && before.next !== session) before = before.next;
+    if (before !== null) before.next = session.next;
+  }
+
+  deleteLater(key: Uint8Array): void {
+    if (this.#deletes.length === 0) this.#deletes = [key];
+    else this.#deletes.push(key);
+  }
+
+  takeDeletes(): readonly Uint8Array[] {
+    const deletes = this.#deletes;
+    this.#deletes = NONE;
+    return deletes;
+  }
+
   /** The live session with the latest end; null when it has none. */
   newestLive(): Session | null {
     let newest: Session | null = null;
-    for (const session of this.sessions) {
+    for (let session = this.first; session !== null; session = session.next) {
       if (session.tiersPassed > 0) continue;
       if (newest === null || session.end > newest.end) newest = session;
     }
@@ -53,16 +94,18 @@ export class User implements Due {
   }
 
   /** When the next of its sessions is due to be sent. */
-  computeSend(definition: SessionDefinition): number {
+  sendDue(definition: SessionDefinition): number {
     let due = Number.POSITIVE_INFINITY;
-    for (const session of this.sessions) due = Math.min(due, sendDeadline(session, definition));
+    for (let session = this.first; session !== null; session = session.next) {
+      due = Math.min(due, sendDeadline(session, definition));
+    }
     return due;
   }
 
-  /** When the next of its sessions is due to be sent or forgotten, exactly. */
-  computeDue(definition: SessionDefinition): number {
+  /** When the next of its sessions is due to be sent or forgotten. */
+  nextDue(definition: SessionDefinition): number {
     let due = Number.POSITIVE_INFINITY;
-    for (const session of this.sessions) {
+    for (let session = this.first; session !== null; session = session.next) {
       due = Math.min(due, sendDeadline(session, definition), settleDeadline(session, definition));
     }
     return due;

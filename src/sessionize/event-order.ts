@@ -38,8 +38,10 @@ export function* sessionsInOrder(
       offset = Math.max(offset + 1, time);
       partition.apply(cursor.vocabulary.event(userId, time, idHash, cursor.texts), offset, null);
       user ??= partition.users.get(userId)!;
-      while (user.sessions.length > 1 && user.sessions[0]!.end + definition.gapMs < time) {
-        yield settled(identity, definition, userId, user.sessions.shift()!, clockMs);
+      for (let first = user.first!; first.next !== null; first = user.first!) {
+        if (first.end + definition.gapMs >= time) break;
+        user.remove(first);
+        yield settled(identity, definition, userId, first, clockMs);
       }
     }
     for (const session of user!.sessions) {

@@ -83,10 +83,9 @@ function writeOrdinary(
 
 function writeTypes(json: JsonBytes, { types }: Figures): void {
   const { names, values } = types;
-  const order = orderOf(names);
   json.raw(KEY.eventCounts);
   let start = OPEN;
-  for (const index of order) {
+  for (let index = 0; index < names.length; index++) {
     json.raw(start);
     json.text(names[index]!);
     json.raw(COLON);
@@ -96,7 +95,7 @@ function writeTypes(json: JsonBytes, { types }: Figures): void {
   json.raw(CLOSE);
   json.raw(KEY.firstEventTimes);
   start = OPEN;
-  for (const index of order) {
+  for (let index = 0; index < names.length; index++) {
     json.raw(start);
     json.text(names[index]!);
     json.raw(COLON);
@@ -106,24 +105,11 @@ function writeTypes(json: JsonBytes, { types }: Figures): void {
   json.raw(CLOSE);
 }
 
-/** Indexes of the names in order; overwritten by the next call. There are a few only. */
-function orderOf(names: readonly string[]): readonly number[] {
-  while (ORDER.length > names.length) ORDER.pop();
-  for (let index = 0; index < names.length; index++) {
-    let at = index;
-    for (; at > 0 && names[ORDER[at - 1]!]! > names[index]!; at--) ORDER[at] = ORDER[at - 1]!;
-    ORDER[at] = index;
-  }
-  return ORDER;
-}
-
-const ORDER: number[] = [];
-
 function writePages(json: JsonBytes, figures: Figures): void {
   json.raw(KEY.entryPage);
-  json.text(figures.entry === null ? null : figures.entry.text);
+  json.text(figures.entry === null ? null : figures.entry.page);
   json.raw(KEY.exitPage);
-  json.text(figures.exit === null ? null : figures.exit.text);
+  json.text(figures.exit === null ? null : figures.exit.page);
   json.raw(KEY.pageViews);
   json.number(figures.pageViews);
   json.raw(KEY.distinctPages);
@@ -152,7 +138,7 @@ function writeValue(json: JsonBytes, figures: Figures): void {
 
 function writeMoney(json: JsonBytes, sums: SmallestNames<MoneyFigure>): void {
   let start = OPEN;
-  for (const index of orderOf(sums.names)) {
+  for (let index = 0; index < sums.names.length; index++) {
     json.raw(start);
     json.text(sums.names[index]!);
     json.raw(COLON);
@@ -177,7 +163,7 @@ function writeOrigin(json: JsonBytes, { attribution, device }: Figures): void {
   json.raw(KEY.channel);
   json.text(channelOf(attribution));
   json.raw(KEY.device);
-  json.text(device === null ? null : device.text);
+  json.text(device === null ? null : device.device);
 }
 
 /** How its events came, and the session before it. */
@@ -200,13 +186,13 @@ function writeCourse(json: JsonBytes, identity: Identity, session: Session): voi
 /** The trail, which is never empty, and the end of the object. */
 function writeTrail(json: JsonBytes, { trail, trailTruncated }: Figures): void {
   let start = FIRST_TYPE;
-  for (const { type, page, time } of trail) {
+  for (const { eventType, page, timestamp } of trail) {
     json.raw(start);
-    json.text(type);
+    json.text(eventType);
     json.raw(PAGE);
     json.text(page);
     json.raw(TIME);
-    json.time(time);
+    json.time(timestamp);
     start = NEXT_TYPE;
   }
   json.raw(TRAIL_END);

@@ -47,8 +47,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'dedupe lost on restart',
     patch: {
       file: 'core/record.ts',
-      from: 'session.ids.tail = tail;',
-      to: 'session.ids.tail = tail.map((id) => id + 0.5);',
+      from: 'session.wait(readEvent(reader, start, userId));',
+      to: `const event = readEvent(reader, start, userId);
+        session.wait({ ...event, idHash: event.idHash + 0.5 });`,
     },
   },
   {
