@@ -71,6 +71,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     logger,
     metrics,
     retainSessionsMs: config.retainSessionsMs,
+    sync: () => store.sync(),
     release: (offsets) => store.releaseOutputs('sessions', offsets),
   });
   lifecycle.add('session-analytics', () => analytics.close());
@@ -105,6 +106,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
         analytics.health(),
         ...producerHealth(producer),
         retentionHealth(retention),
+        intakeHealth(isReady),
       ];
       const status = parts.every((part) => part.status === 'ok') ? 'ok' : 'degraded';
       return { status, parts };
@@ -243,4 +245,9 @@ function producerHealth(producer: EventProducer | null): HealthPart[] {
 function retentionHealth(retention: Retention): HealthPart {
   const reason = retention.problem();
   return { name: 'retention', status: reason === null ? 'ok' : 'degraded', reason };
+}
+
+function intakeHealth(isReady: boolean): HealthPart {
+  const status = isReady ? 'ok' : 'degraded';
+  return { name: 'intake', status, reason: isReady ? null : BACK_FILLING.message };
 }

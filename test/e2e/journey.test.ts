@@ -15,6 +15,11 @@ import {
 const MINUTE_MS = 60_000;
 const bound = { timeout: 180_000 };
 
+interface Health {
+  readonly status: string;
+  readonly parts: readonly { name: string; status: string; reason: string | null }[];
+}
+
 interface Items {
   readonly items: SessionRecord[];
 }
@@ -22,9 +27,13 @@ interface Items {
 suite('a running system', bound, () => {
   const folder = makeFolder('journey');
   let system: RunningSystem;
+  let health: Health;
+  let early: Awaited<ReturnType<typeof post>>;
 
   before(async () => {
     system = await startSystem('--data', folder.path, '--seed', '7');
+    early = await post(system.url, { userId: 'early', eventType: 'X', timestamp: Date.now() });
+    health = (await get<Health>(`${system.url}/health`)).body;
     await untilReady(system.url);
   }, bound);
   after(async () => {
@@ -49,6 +58,17 @@ suite('a running system', bound, () => {
       e: [page('e1', 0), page('e2', 1), page('e3', 26), page('e4', 27), page('e5', 62)],
     };
   }
+
+  test('no event is taken while the past is filled in, and health says why', async () => {
+    assert.equal(early.status, 503);
+    assert.equal(health.status, 'degraded');
+    const reasons = health.parts.filter(({ reason }) => reason !== null);
+    assert.deepEqual(reasons, [
+      { name: 'intake', status: 'degraded', reason: 'the past is being filled in' },
+    ]);
+    const { body } = await get<Health>(`${system.url}/health`);
+    assert.equal(body.status, 'ok');
+  });
 
   test(
     'an hour of history: two sessions, and one once a late event bridges them',

@@ -1,4 +1,4 @@
-/** Deletes sessions that are too old or too many, in small steps between the batches. */
+/** Deletes sessions that are too old, in small steps between the batches. */
 import type { History } from '../../history/history.ts';
 import type { Clock } from '../../ops/clock.ts';
 
@@ -6,7 +6,6 @@ export interface ExpiryOptions {
   readonly history: History;
   readonly clock: Clock;
   readonly retainSessionsMs: number;
-  readonly maxSessions?: number;
 }
 
 const INTERVAL_MS = 60_000;
@@ -28,21 +27,11 @@ export class Expiry {
 
   /** Does a step when one is due; true when another one should follow soon. */
   async step(): Promise<boolean> {
-    const { history, clock, retainSessionsMs, maxSessions } = this.#options;
+    const { history, clock, retainSessionsMs } = this.#options;
     const nowMs = clock.monotonicMs();
     if (nowMs < this.#dueMs) return false;
     if ((await history.expire(clock.nowMs() - retainSessionsMs, STEP_SESSIONS)) === STEP_SESSIONS) {
       return true;
-    }
-    if (maxSessions !== undefined) {
-      const { totalSessions } = await history.stats(0, Number.POSITIVE_INFINITY);
-      const excess = Math.min(totalSessions - maxSessions, STEP_SESSIONS);
-      if (
-        excess > 0 &&
-        (await history.expire(Number.POSITIVE_INFINITY, excess)) === STEP_SESSIONS
-      ) {
-        return true;
-      }
     }
     this.#dueMs = nowMs + INTERVAL_MS;
     return false;

@@ -343,20 +343,6 @@ test('what is too old goes, in steps, and again each minute', async () => {
   await analytics.close();
 });
 
-test('of too many the oldest go', async () => {
-  const { topic, history, clock, ...options } = setUp();
-  const ended = (n: number) => ({ endTime: new Date(TIME_0_MS - n * 1000).toISOString() });
-  await history.apply(
-    Array.from({ length: 1500 }, (_, n) => closed(`s${n}`, 1, ended(n))),
-    [],
-  );
-  const analytics = startSessionAnalytics({ ...options, topic, history, clock, maxSessions: 100 });
-  await clock.advance(1000);
-  assert.equal(history.closed().length, 100);
-  assert.ok(await history.session('s99'));
-  await analytics.close();
-});
-
 test('close ends every wait', async () => {
   const { topic, history, ...options } = setUp();
   history.failing = true;

@@ -19,8 +19,6 @@ export interface SessionAnalyticsOptions {
   readonly metrics?: Metrics;
   /** Sessions that ended longer ago than this are deleted. */
   readonly retainSessionsMs: number;
-  /** Beyond this many the oldest are deleted; default: no bound. */
-  readonly maxSessions?: number;
   /**
    * Makes what can be read of the topic survive a power loss. Called before a batch is applied,
    * so that history never knows what the topic may forget.
