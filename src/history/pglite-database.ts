@@ -30,6 +30,12 @@ const START = [
   }),
 ];
 
+/**
+ * Page checksums would make each first look at a page, as vacuum takes, write it to the log whole:
+ * four times the log. Torn pages are mended from the log without them.
+ */
+const INITDB = ['--wal-segsize=4', '--no-data-checksums'];
+
 function settings(values: Record<string, string>): string[] {
   return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
@@ -43,25 +49,43 @@ export interface DatabaseOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/**
- * Opening runs PostgreSQL's expression interpreter, one function for which V8's optimizing compiler
- * takes 600 MB and 2 s. Code that is first used while the filter names another function stays
- * baseline code for good; what is first used later is optimized as ever. Costs 15 % of throughput.
- */
+/** Opens the database, or creates it, which is better done in a thread of its own. */
 export async function openDatabase(options: DatabaseOptions): Promise<PGlite> {
   const { directory, sync = fsyncSync, onLine } = options;
+  const database = new LeanPGlite({
+    fs: new SyncedFiles(directory, sync),
+    startParams: START,
+    initDbStartParams: INITDB,
+    serializers: { [types.JSONB]: jsonbBytes as unknown as (value: unknown) => string },
+    onStderr: (line) => {
+      onLine?.(line);
+      return false;
+    },
+  });
+  await database.waitReady;
+  return database;
+}
+
+/**
+ * PostgreSQL's expression interpreter is one function for which V8's optimizing compiler takes
+ * 600 MB and 2 s. So it is made to stay baseline code, by being run first within `unoptimized`.
+ */
+class LeanPGlite extends PGlite {
+  /** The first statement that is run. */
+  override _initArrayTypes(options?: Parameters<PGlite['_initArrayTypes']>[0]): Promise<void> {
+    return unoptimized(() => super._initArrayTypes(options));
+  }
+}
+
+/**
+ * WebAssembly functions that are run for the first time while this works are never optimized,
+ * in all of the process; it may end early for one of two at the same time, which only costs memory.
+ */
+export async function unoptimized<T>(work: () => Promise<T>): Promise<T> {
+  // Names the one function that may be: the first, which is an import.
   setFlagsFromString('--wasm-tier-up-filter=0');
   try {
-    return await PGlite.create({
-      fs: new SyncedFiles(directory, sync),
-      startParams: START,
-      initDbStartParams: ['--wal-segsize=4'],
-      serializers: { [types.JSONB]: jsonbBytes as unknown as (value: unknown) => string },
-      onStderr: (line) => {
-        onLine?.(line);
-        return false;
-      },
-    });
+    return await work();
   } finally {
     setFlagsFromString('--wasm-tier-up-filter=-1');
   }

@@ -1,7 +1,7 @@
 /** The thread that PGlite runs in: it blocks its thread while it works. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { PGlite } from '@electric-sql/pglite';
-import { openDatabase } from './pglite-database.ts';
+import { openDatabase, unoptimized } from './pglite-database.ts';
 
 /** What the thread is started with. */
 export interface WorkerTask {
@@ -49,23 +49,32 @@ async function answer(database: PGlite, request: WorkerRequest): Promise<WorkerM
   }
 }
 
-async function main({ directory, create }: WorkerTask): Promise<void> {
-  const database = await openDatabase({ directory, onLine: listen }).catch((error: Error) => {
-    tell({ end: `${error.message}: ${lastLine}` });
-    process.exit(1);
-  });
-  const close = async () => {
-    await database.close();
-    process.exit(0);
-  };
-  if (create) return close();
+async function create(directory: string): Promise<void> {
+  await (await openDatabase({ directory, onLine: listen })).close();
+}
+
+async function serve(directory: string): Promise<void> {
+  const database = await openDatabase({ directory, onLine: listen });
   let turn: Promise<void> = Promise.resolve();
   port.on('message', (request: WorkerRequest | 'close') => {
     turn = turn.then(async () => {
-      if (request === 'close') return close();
-      tell(await answer(database, request));
+      if (request !== 'close') return tell(await answer(database, request));
+      await database.close();
+      process.exit(0);
     });
   });
 }
 
-await main(workerData as WorkerTask);
+try {
+  const task = workerData as WorkerTask;
+  if (!task.create) {
+    await serve(task.directory);
+  } else {
+    // All of it runs but once.
+    await unoptimized(() => create(task.directory));
+    process.exit(0);
+  }
+} catch (error) {
+  tell({ end: `${(error as Error).message}: ${lastLine}` });
+  process.exit(1);
+}
