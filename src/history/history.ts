@@ -32,7 +32,8 @@ export interface History {
   /**
    * In one transaction: keeps the highest revision of each id (`active` and `merged` take a
    * session's row out, and its id and revision stay in the lineage), and stores the positions.
-   * The same batch again changes nothing.
+   * The same batch again changes nothing. What has resolved survives a power loss. Texts come back
+   * as they were, but for U+0000 and lone surrogates, which come back as U+FFFD.
    */
   apply(records: readonly SentRecord[], positions: readonly HistoryPosition[]): Promise<void>;
   /** A closed session; an absorbed id answers with its survivor's row; null when there is none. */
