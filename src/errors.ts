@@ -18,7 +18,7 @@ export const ERRORS = {
   data_locked: { status: 500, hint: 'stop the other process, or use another folder: --data DIR' },
   data_mismatch: { status: 500, hint: 'use the data folder with its own settings, or a new one' },
   library_missing: { status: 500, hint: 'install it: apt-get install libatomic1' },
-  disk_full: { status: 507, hint: 'free some space, or lower --max-disk' },
+  disk_full: { status: 507, hint: 'free some space, or choose another folder: --data DIR' },
   log_full: { status: 507, hint: 'raise --max-disk, or wait until old data has expired' },
   log_failed: { status: 503, hint: 'check the disk, then start again' },
   log_closed: { status: 503, hint: 'the system is stopping: try again in a moment' },

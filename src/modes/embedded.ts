@@ -1,5 +1,5 @@
 /** The whole system in one process, on the embedded log, state, live cache and history. */
-import { mkdir } from 'node:fs/promises';
+import { access, constants, mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { LullError } from '../errors.ts';
@@ -52,6 +52,8 @@ export interface EmbeddedSystem {
 /** Live users kept; the oldest go beyond it, and are then answered from the state. */
 const MAX_LIVE_USERS = 2_000_000;
 const BACKFILL_RETRY_SECONDS = 5;
+/** Empty stores take 82 MB. */
+const MIN_FREE_BYTES = 100_000_000;
 /** How often a wait for readiness looks whether it is still wanted. */
 const LOOK_MS = 1000;
 
@@ -205,12 +207,20 @@ const BACK_FILLING: IntakeClosed = {
   retryAfterSeconds: BACKFILL_RETRY_SECONDS,
 };
 
+/** Refuses what can't be written, or has too little room even for empty stores. */
 async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
+    await access(path, constants.W_OK);
   } catch (cause) {
-    throw new LullError('data_unwritable', `the folder ${path} can't be made`, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    const message = `the folder ${path} can't be made or written: ${code}`;
+    throw new LullError('data_unwritable', message, { cause });
   }
+  const { bavail, bsize } = await statfs(path);
+  if (bavail * bsize >= MIN_FREE_BYTES) return;
+  const free = Math.floor((bavail * bsize) / 1e6);
+  throw new LullError('disk_full', `the disk of ${path} has ${free} MB left; 100 MB are needed`);
 }
 
 function processorHealth(processor: SessionProcessor): HealthPart[] {
