@@ -15,10 +15,12 @@ import type { SentRecord, SessionRecord } from '../core/output.ts';
 
 import type { History, HistoryPosition } from './history.ts';
 
+type Query = (text: string) => Promise<Record<string, unknown>[]>;
+
 export interface HistoryUnderTest {
   readonly history: History;
   /** Runs SQL beside it, as a person would; null when it has none. */
-  readonly query: ((text: string) => Promise<Record<string, unknown>[]>) | null;
+  readonly query: Query | null;
   /** Empties it. */
   clear(): Promise<void>;
   /** Closes and opens it again. */
@@ -29,10 +31,18 @@ export interface HistoryUnderTest {
 const MINUTE_MS = 60_000;
 const ALWAYS = [0, Number.POSITIVE_INFINITY] as const;
 
-export function historyContract(name: string, make: () => Promise<HistoryUnderTest>): void {
+/** hasSql: whether it can be asked in SQL, and refuses what SQL refuses. */
+export function historyContract(
+  name: string,
+  make: () => Promise<HistoryUnderTest>,
+  hasSql: boolean,
+): void {
   describe(`${name}: History`, () => {
     let under: HistoryUnderTest;
     let history: History;
+    const withSql = (what: string, body: (query: Query) => Promise<void>) => {
+      if (hasSql) it(what, () => body(under.query!));
+    };
     before(async () => {
       under = await make();
       history = under.history;
@@ -188,10 +198,9 @@ export function historyContract(name: string, make: () => Promise<HistoryUnderTe
         );
       });
 
-      it('takes a batch whole or not at all, and goes on after a refused one', async (t) => {
+      withSql('takes a batch whole or not at all, and goes on after a refused one', async () => {
         const broken = closed('broken', 1, { startTime: 'nonsense' });
         const position = { logId: 'log', partition: 0, nextOffset: 2 };
-        if (under.query === null) return t.skip('it refuses nothing');
         await assert.rejects(history.apply([closed('whole', 1), broken], [position]), {
           code: 'history_unavailable',
         });
@@ -319,27 +328,23 @@ export function historyContract(name: string, make: () => Promise<HistoryUnderTe
         assert.equal(await history.wrongBuckets(), 0);
       });
 
-      it('a wrong bucket is found', async (t) => {
-        if (under.query === null) return t.skip('it has no SQL');
+      withSql('a wrong bucket is found', async (query) => {
         await history.apply(fc.sample(session(), { seed: 6, numRuns: 50 }), []);
         assert.equal(await history.wrongBuckets(), 0);
         const somewhere = 'bucket = (SELECT min(bucket) FROM session_buckets)';
-        await under.query(`UPDATE session_buckets SET events = events + 1 WHERE ${somewhere}`);
+        await query(`UPDATE session_buckets SET events = events + 1 WHERE ${somewhere}`);
         assert.equal(await history.wrongBuckets(), 1);
-        await under.query(`DELETE FROM session_buckets WHERE ${somewhere}`);
+        await query(`DELETE FROM session_buckets WHERE ${somewhere}`);
         assert.equal(await history.wrongBuckets(), 1);
-        await under.query(
-          `INSERT INTO session_buckets VALUES ('2000-01-01 00:00Z', 0, 1, 0, 0, 0)`,
-        );
+        await query(`INSERT INTO session_buckets VALUES ('2000-01-01 00:00Z', 0, 1, 0, 0, 0)`);
         assert.equal(await history.wrongBuckets(), 2);
       });
 
-      it('follow what others change in the table', async (t) => {
-        if (under.query === null) return t.skip('it has no SQL');
+      withSql('follow what others change in the table', async (query) => {
         await history.apply(fc.sample(session(), { seed: 7, numRuns: 50 }), []);
         const { totalSessions } = await history.stats(...ALWAYS);
-        await under.query(`UPDATE user_sessions SET end_time = end_time + interval '7 minutes'`);
-        await under.query('DELETE FROM user_sessions WHERE has_conversion');
+        await query(`UPDATE user_sessions SET end_time = end_time + interval '7 minutes'`);
+        await query('DELETE FROM user_sessions WHERE has_conversion');
         assert.equal(await history.wrongBuckets(), 0);
         const left = await history.stats(...ALWAYS);
         assert.ok(left.totalSessions < totalSessions);
@@ -367,20 +372,19 @@ export function historyContract(name: string, make: () => Promise<HistoryUnderTe
         assert.equal(await history.wrongBuckets(), 0);
       });
 
-      it('leaves nothing behind: no lineage, no buckets', async (t) => {
-        if (under.query === null) return t.skip('it has no SQL');
+      withSql('leaves nothing behind: no lineage, no buckets', async (query) => {
         const open = ended(2, { state: 'active', revision: 2 });
         await history.apply([ended(0), ended(1), ended(2), ended(3)], []);
         await history.apply([merged('s1', 's0', 2), open, merged('s8', 's9', 1)], []);
         const beforeMs = TIME_0_MS + 60 * MINUTE_MS;
         while ((await history.expire(beforeMs, 1)) > 0);
         await history.expire(beforeMs, 10);
-        assert.deepEqual(await under.query('SELECT * FROM session_buckets'), []);
+        assert.deepEqual(await query('SELECT * FROM session_buckets'), []);
         // The only one whose time isn't known goes a retention after it was told.
-        const left = await under.query('SELECT session_id FROM session_lineage');
+        const left = await query('SELECT session_id FROM session_lineage');
         assert.deepEqual(left, [{ session_id: 's8' }]);
         await history.expire(Date.now() + MINUTE_MS, 10);
-        assert.deepEqual(await under.query('SELECT * FROM session_lineage'), []);
+        assert.deepEqual(await query('SELECT * FROM session_lineage'), []);
       });
     });
 
@@ -396,16 +400,15 @@ export function historyContract(name: string, make: () => Promise<HistoryUnderTe
       assert.ok((await history.sizeBytes()) > 0);
     });
 
-    it('answers the SQL that people type', async (t) => {
-      if (under.query === null) return t.skip('it has no SQL');
+    withSql('answers the SQL that people type', async (query) => {
       const parts = [{ hasConversion: true }, {}, { userId: 'other' }];
       await history.apply(
         parts.map((part, n) => closed(`s${n}`, 1, part)),
         [],
       );
-      const count = await under.query('SELECT COUNT(*) FROM user_sessions');
+      const count = await query('SELECT COUNT(*) FROM user_sessions');
       assert.equal(Number(count[0]!['count']), 3);
-      const users = await under.query(
+      const users = await query(
         `SELECT user_id, COUNT(*) as session_count
         FROM user_sessions
         GROUP BY user_id
@@ -419,7 +422,7 @@ export function historyContract(name: string, make: () => Promise<HistoryUnderTe
           ['other', 1],
         ],
       );
-      const [rate] = await under.query(
+      const [rate] = await query(
         `SELECT
           COUNT(*) as total,
           SUM(CASE WHEN has_conversion THEN 1 ELSE 0 END) as converted,

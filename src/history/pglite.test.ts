@@ -11,7 +11,7 @@ import { MemoryHistory } from '../../test/support/memory-history.ts';
 import { seededRandom } from '../../test/support/seeded-random.ts';
 import { SyncedCopy } from '../../test/support/synced-copy.ts';
 import type { SentRecord } from '../core/output.ts';
-import { contentOf, historyContract } from './history.contract.ts';
+import { contentOf, type HistoryUnderTest, historyContract } from './history.contract.ts';
 import { openEmbeddedHistory, openEmbeddedSql } from './pglite.ts';
 import { openDatabase } from './pglite-database.ts';
 import type { Querying, Row, Sql } from './sql.ts';
@@ -33,7 +33,7 @@ async function newDirectory(name: string): Promise<string> {
   return directory;
 }
 
-historyContract('PGlite', async () => {
+const make = async (): Promise<HistoryUnderTest> => {
   const directory = await newDirectory('contract');
   let sql = await openEmbeddedSql(directory);
   const history = await openSqlHistory(sql);
@@ -52,7 +52,9 @@ historyContract('PGlite', async () => {
     },
     dispose: () => opened.close(),
   };
-});
+};
+
+historyContract('PGlite', make, true);
 
 test('a creation that was cut off is begun again', async () => {
   const directory = join(folder, 'cut-off');

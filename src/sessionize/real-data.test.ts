@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { unless } from '../../test/support/prerequisite.ts';
 import { fileOf, parsed, run } from '../../test/support/run-sessionize.ts';
 import { seededRandom } from '../../test/support/seeded-random.ts';
 
 const DATA = fileURLToPath(new URL('../../../shared/data/', import.meta.url));
-const ABSENT = existsSync(DATA) ? false : '../shared/data is not beside this checkout';
+const ABSENT = unless(existsSync(DATA), '../shared/data is not beside this checkout');
 const SHOP = `${DATA}ecom.csv`;
 
 /** By the file's own labels: `user first last count` of each session, in order. */

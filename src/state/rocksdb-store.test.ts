@@ -5,6 +5,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { unless } from '../../test/support/prerequisite.ts';
 import { openRocksStore } from './rocksdb-store.ts';
 import { bytes, commitOf, STATE_UNDER_TEST, stateContract } from './state.contract.ts';
 
@@ -124,9 +125,9 @@ describe('RocksDB in a folder', () => {
   it('says that the disk is full, and writes no more until it is opened again', (t) => {
     const mount = 'mount -t tmpfs -o size=20m none "$1" && shift && exec "$@"';
     const unshare = ['unshare', ['-rm', 'sh', '-c', mount, 'sh', parent]] as const;
-    if (run(unshare[0], [...unshare[1], 'echo', 'mounted']) !== 'mounted') {
-      return t.skip('needs a mount of its own (unshare -rm)');
-    }
+    const mounts = run(unshare[0], [...unshare[1], 'echo', 'mounted']) === 'mounted';
+    const reason = unless(mounts, 'needs a mount of its own (unshare -rm)');
+    if (reason) return t.skip(reason);
     const filler = [process.execPath, '--input-type=module', '-e', FILLER, join(parent, 'full')];
     assert.equal(run(unshare[0], [...unshare[1], ...filler]), 'disk_full disk_full disk_full');
   });

@@ -1,5 +1,7 @@
 /** Reads the shared session-window cases, where a checkout has them beside it. */
+
 import { existsSync, readFileSync } from 'node:fs';
+import { unless } from '../support/prerequisite.ts';
 
 const FOLDER = new URL('../../../shared/cases/', import.meta.url);
 
@@ -40,9 +42,10 @@ export interface RandomCase {
 }
 
 /** Why the tests that need them are skipped; false when the cases are there. */
-export const CASES_ABSENT: string | false = existsSync(FOLDER)
-  ? false
-  : '../shared/cases is not beside this checkout';
+export const CASES_ABSENT = unless(
+  existsSync(FOLDER),
+  '../shared/cases is not beside this checkout',
+);
 
 export function readCases(file: string): Case[] {
   return JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as Case[];

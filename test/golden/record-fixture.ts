@@ -26,7 +26,7 @@ const USER = 'ada-ö';
 const MINUTE_MS = 60_000;
 const START_MS = Date.UTC(2026, 0, 1);
 
-/** A closed session, with money and a campaign, and a live one of more events than wait unfolded. */
+/** A closed session with money and a campaign, and a live one of more events than wait unfolded. */
 function makeFixture(): RecordFixture {
   const partition = new Partition({
     definition: DEFAULT_DEFINITION,

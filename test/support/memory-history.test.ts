@@ -1,8 +1,8 @@
 /** The history that others are compared with keeps the same contract. */
-import { historyContract } from '../../src/history/history.contract.ts';
+import { type HistoryUnderTest, historyContract } from '../../src/history/history.contract.ts';
 import { MemoryHistory } from './memory-history.ts';
 
-historyContract('memory history', async () => {
+const make = async (): Promise<HistoryUnderTest> => {
   const history = new MemoryHistory();
   return {
     history,
@@ -11,4 +11,6 @@ historyContract('memory history', async () => {
     reopen: async () => history,
     dispose: async () => {},
   };
-});
+};
+
+historyContract('memory history', make, false);
