@@ -69,6 +69,12 @@ export class PgliteThread {
   }
 }
 
+/** PostgreSQL tells a full disk in words only: the code of its error is lost in a PANIC. */
+const FULL = /No space left on device|ENOSPC/;
+
 function unavailable(reason: string, cause?: Error): LullError {
+  if (FULL.test(reason)) {
+    return new LullError('disk_full', 'history failed: no space is left on its disk', { cause });
+  }
   return new LullError('history_unavailable', `history failed: ${reason}`, { cause });
 }

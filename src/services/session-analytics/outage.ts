@@ -1,4 +1,5 @@
 /** What to do while history can't be written: wait ever longer, say so once, then once a minute. */
+import { LullError } from '../../errors.ts';
 import type { Clock } from '../../ops/clock.ts';
 import type { Logger } from '../../ops/logger.ts';
 
@@ -25,7 +26,9 @@ export class Outage {
     this.reason = error instanceof Error ? error.message : String(error);
     if (isNew || nowMs - this.#saidMs >= REPEAT_MS) {
       this.#saidMs = nowMs;
-      this.#logger?.error({ err: error }, 'sessions can not be brought into history: trying again');
+      // What went wrong outside is told in words; only a defect needs its stack.
+      const fields = error instanceof LullError ? { reason: this.reason } : { err: error };
+      this.#logger?.error(fields, 'sessions can not be brought into history: trying again');
     }
     await this.#clock.sleep(this.#waitMs, signal);
     this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_WAIT_MS);
