@@ -12,7 +12,7 @@ export const SENT_ACTIVE = 1;
 export const SENT_CLOSED = 2;
 
 /** Events that wait to be folded into the figures; one more, and they are. */
-export const MAX_PENDING = 24;
+export const MAX_PENDING = 40;
 
 /** From when to when, each as two small integers: see wide.ts. */
 class Bounds {

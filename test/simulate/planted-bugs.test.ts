@@ -7,7 +7,11 @@ import { loadSystem, type SystemCode } from './system-code.ts';
 
 /** Every bug here shows within ten or so. */
 const SEEDS = 40;
-const NO_PATCH = { file: 'core/session.ts', from: 'class Session {', to: 'class Session {' };
+const NO_PATCH = {
+  file: 'core/session.ts',
+  from: 'class Session extends',
+  to: 'class Session extends',
+};
 
 test('without a bug nothing is caught, whether by the copy or by the store in between', async () => {
   const found = await withPatch(NO_PATCH, async (source) =>
