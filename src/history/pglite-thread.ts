@@ -21,6 +21,8 @@ export class PgliteThread {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     this.#worker = new Worker(new URL(`./pglite-worker.${extension}`, import.meta.url), {
       workerData: task,
+      // Its messages live short; a young generation of the usual size would only keep 25 MB more.
+      resourceLimits: { maxYoungGenerationSizeMb: 6 },
     });
     this.#worker.on('message', (message: WorkerMessage) => this.#take(message));
     this.#worker.once('error', (error) => this.#giveUp(error.message, error));

@@ -39,7 +39,7 @@ export interface SessionAnalytics {
 }
 
 /** One batch: about a thousand sessions, and never much more than this in memory. */
-const BATCH_BYTES = 1024 * 1024;
+const BATCH_BYTES = 2 * 1024 * 1024;
 /** Little is gathered for so long, so that a trickle doesn't cost a transaction a record. */
 const GATHER_MS = 400;
 
