@@ -12,7 +12,6 @@ import {
 } from '../../test/support/history-records.ts';
 import { MemoryHistory } from '../../test/support/memory-history.ts';
 import type { SentRecord, SessionRecord } from '../core/output.ts';
-
 import type { History, HistoryPosition } from './history.ts';
 
 type Query = (text: string) => Promise<Record<string, unknown>[]>;
