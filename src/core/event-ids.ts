@@ -1,7 +1,7 @@
 /** The ids of the events that a session accepted, by which duplicates are told. */
 
 /** Ids of a chunk: once so many have come they are sealed and never written again. */
-export const CHUNK_IDS = 256;
+const CHUNK_IDS = 256;
 
 /** A run of ids that never changes; `name` is unique within the user. */
 export interface IdChunk {

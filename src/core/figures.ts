@@ -25,8 +25,8 @@ export type DeviceSeen = Seen & Pick<Event, 'device'>;
 export type Attribution = Seen &
   Pick<Event, 'referrer' | 'utmSource' | 'utmMedium' | 'utmCampaign'>;
 
-export const newType = (): TypeFigure => ({ count: 0, firstTime: Number.POSITIVE_INFINITY });
-export const newMoney = (): MoneyFigure => ({ micros: 0n });
+const newType = (): TypeFigure => ({ count: 0, firstTime: Number.POSITIVE_INFINITY });
+const newMoney = (): MoneyFigure => ({ micros: 0n });
 
 /**
  * Every field is a sum, a minimum, a maximum or a bounded set of smallest things, so merging is

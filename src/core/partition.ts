@@ -22,9 +22,9 @@ import {
 import { User } from './user.ts';
 
 /** Sessions of a user that may be unsettled at once; beyond it the oldest is settled early. */
-export const MAX_UNSETTLED = 1000;
+const MAX_UNSETTLED = 1000;
 /** Events of a session when its definition sets no bound: the ids of all of them are kept. */
-export const HARD_MAX_EVENTS = 1_000_000;
+const HARD_MAX_EVENTS = 1_000_000;
 
 export interface PartitionOptions {
   readonly definition: SessionDefinition;

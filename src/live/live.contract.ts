@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import fc from 'fast-check';
+import { closed } from '../../test/support/history-records.ts';
 import type { SessionRecord } from '../core/output.ts';
 import type { Live, LiveChange, LiveFilter, LivePage } from './live.ts';
 
@@ -25,48 +26,16 @@ export function sessionOf(
   endMs: number,
   parts: Partial<SessionRecord> = {},
 ): SessionRecord {
-  const endTime = new Date(START_MS + endMs).toISOString();
-  return {
-    sessionId: `session of ${userId}`,
+  return closed(`session of ${userId}`, 0, {
     userId,
     state: 'active',
-    revision: 0,
     tier: null,
     closeReason: null,
     startTime: new Date(START_MS).toISOString(),
-    endTime,
+    endTime: new Date(START_MS + endMs).toISOString(),
     durationSeconds: endMs / 1000,
-    eventCount: 1,
-    eventCounts: { PAGE_VIEW: 1 },
-    firstEventTimes: {},
-    entryPage: '/',
-    exitPage: '/',
-    pageViews: 1,
-    distinctPages: 1,
-    distinctPagesTruncated: false,
-    searches: 0,
-    addToCarts: 0,
-    purchases: 0,
-    revenue: {},
-    cartValue: {},
-    hasConversion: false,
-    firstConversionTime: null,
-    referrer: null,
-    utm: { source: null, medium: null, campaign: null },
-    channel: 'direct',
-    device: null,
-    bounced: false,
-    engaged: false,
-    firstArrival: null,
-    lastArrival: null,
-    lateCount: 0,
-    duplicateCount: 0,
-    endOvertakenCount: 0,
-    previousSessionId: null,
-    trail: [],
-    trailTruncated: false,
     ...parts,
-  };
+  });
 }
 
 export function liveContract(name: string, make: () => Promise<LiveUnderTest>): void {
