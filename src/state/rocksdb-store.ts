@@ -119,7 +119,7 @@ class RocksStore implements StateStore {
     }
   }
 
-  async commit(commits: readonly PartitionCommit[]): Promise<number> {
+  async commit(commits: readonly PartitionCommit[]): Promise<number[]> {
     let operations = 1;
     for (const [index, { partition, writes, deadlines, outputs }] of commits.entries()) {
       if (!(partition < this.#partitionCount)) throw new RangeError(`no partition ${partition}`);
@@ -142,7 +142,11 @@ class RocksStore implements StateStore {
         for (const [index, meta] of metas.entries()) this.#apply(commits[index]!.partition, meta);
       },
     );
-    return position;
+    return commits.map(() => position);
+  }
+
+  position(): number {
+    return this.#position;
   }
 
   async sync(): Promise<ReadonlyMap<number, number>> {

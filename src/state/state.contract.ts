@@ -128,15 +128,20 @@ export function stateContract(name: string, make: () => Promise<StateUnderTest>)
       const calls = Array.from({ length: 50 }, (_, n) =>
         store.commit([commitOf(0, { writes: [put('last', `${n}`), put(`own ${n}`, 'x')] })]),
       );
-      const positions = await Promise.all(calls);
+      const positions = (await Promise.all(calls)).flat();
+      assert.equal(positions.length, calls.length);
       assert.deepEqual(await texts(0, 'last', 'own 0', 'own 49'), ['49', 'x', 'x']);
       assert.deepEqual(
         positions,
         [...new Set(positions)].sort((a, b) => a - b),
       );
       await restart();
-      const next = await store.commit([commitOf(0, {})]);
-      assert.ok(next > positions.at(-1)!, 'after a restart as well');
+      await store.open(0);
+      assert.equal(store.position(0), positions.at(-1));
+      const [next] = await store.commit([commitOf(0, {})]);
+      assert.ok(next! > positions.at(-1)!, 'after a restart as well');
+      assert.equal(store.position(0), next);
+      assert.deepEqual(await store.commit([]), []);
     });
 
     it('keeps users by deadline: by minute, then by user, after a place, up to a limit', async () => {

@@ -47,6 +47,19 @@ export interface PartitionCommit {
   readonly checkpoint: Checkpoint;
 }
 
+/**
+ * A commit was taken back whole: this process no longer owns all of its partitions, or was about
+ * to lose them. What memory holds beyond the last commit is worth nothing, in every partition, and
+ * commits called meanwhile are taken back too: drop the memory and the frozen sets of all of them,
+ * and open again those that are still, or again, assigned here.
+ */
+export class CommitAborted extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'CommitAborted';
+  }
+}
+
 export interface StateStore {
   /** Makes a partition ready to serve here; null when nothing was ever committed. */
   open(partition: number): Promise<Checkpoint | null>;
@@ -70,12 +83,16 @@ export interface StateStore {
   ): AsyncIterable<{ key: Uint8Array; value: Uint8Array }>;
   /**
    * All of it or nothing: state, deadline index, outputs and checkpoints of these partitions.
-   * Resolves with the position of the commit, which rises by commit; calls are applied in order.
-   * Nothing it was given may change until then. Rejects with `disk_full` and the like; then
-   * whether it counts is known only after the store has been closed and opened again, and until
-   * that every call rejects.
+   * Resolves with the position of each, in their order, which rises by commit within a partition;
+   * calls are applied in order. Nothing it was given may change until then.
+   *
+   * Rejects with `CommitAborted` when nothing of it counts and the store goes on. Rejects with
+   * `disk_full` and the like; then whether it counts is known only after the store has been closed
+   * and opened again, and until that every call rejects.
    */
-  commit(commits: readonly PartitionCommit[]): Promise<number>;
+  commit(commits: readonly PartitionCommit[]): Promise<number[]>;
+  /** Position of the newest commit of an opened partition; 0 before its first. */
+  position(partition: number): number;
   /** Makes everything committed so far survive a power loss, and says up to which input offsets. */
   sync(): Promise<ReadonlyMap<number, number>>;
   /** The topics that commits write to, for reading. */

@@ -77,10 +77,14 @@ export class FaultyStore implements StateStore {
     }
   }
 
-  async commit(commits: readonly PartitionCommit[]): Promise<number> {
-    const position = await this.inner.commit(commits);
+  async commit(commits: readonly PartitionCommit[]): Promise<number[]> {
+    const positions = await this.inner.commit(commits);
     await this.#life.pass('stored, not published');
-    return position;
+    return positions;
+  }
+
+  position(partition: number): number {
+    return this.inner.position(partition);
   }
 
   async sync() {

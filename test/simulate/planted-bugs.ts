@@ -121,7 +121,7 @@ export class LyingStore extends FaultyStore {
 }
 
 class ForgetsClock extends LyingStore {
-  override commit(commits: readonly PartitionCommit[]): Promise<number> {
+  override commit(commits: readonly PartitionCommit[]): Promise<number[]> {
     const clockMs = Number.NEGATIVE_INFINITY;
     return this.inner.commit(
       commits.map((commit) => ({ ...commit, checkpoint: { ...commit.checkpoint, clockMs } })),
@@ -137,14 +137,14 @@ const positionOf = (commit: PartitionCommit): PartitionCommit => ({
 });
 
 class PositionFirst extends LyingStore {
-  override async commit(commits: readonly PartitionCommit[]): Promise<number> {
+  override async commit(commits: readonly PartitionCommit[]): Promise<number[]> {
     await this.inner.commit(commits.map(positionOf));
     return this.inner.commit(commits);
   }
 }
 
 class PositionLast extends LyingStore {
-  override async commit(commits: readonly PartitionCommit[]): Promise<number> {
+  override async commit(commits: readonly PartitionCommit[]): Promise<number[]> {
     const before = await Promise.all(commits.map(({ partition }) => this.inner.open(partition)));
     await this.inner.commit(
       commits.map((commit, index) => {
@@ -158,7 +158,7 @@ class PositionLast extends LyingStore {
 }
 
 class DropsLineage extends LyingStore {
-  override commit(commits: readonly PartitionCommit[]): Promise<number> {
+  override commit(commits: readonly PartitionCommit[]): Promise<number[]> {
     const isMerged = (value: Uint8Array) =>
       Buffer.from(value).toString().includes('"state":"merged"');
     return this.inner.commit(

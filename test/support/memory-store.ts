@@ -104,7 +104,7 @@ export class MemoryStore implements StateStore {
     }
   }
 
-  async commit(commits: readonly PartitionCommit[]): Promise<number> {
+  async commit(commits: readonly PartitionCommit[]): Promise<number[]> {
     this.#check();
     const partitions = new Set<number>();
     for (const { partition, outputs } of commits) {
@@ -119,7 +119,11 @@ export class MemoryStore implements StateStore {
       assert.deepEqual(copied(commits), given, 'a commit was changed before it was done');
       position = this.#tables.position + 1;
     });
-    return position;
+    return commits.map(() => position);
+  }
+
+  position(): number {
+    return this.#tables.position;
   }
 
   async sync(): Promise<ReadonlyMap<number, number>> {

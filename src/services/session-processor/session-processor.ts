@@ -132,10 +132,12 @@ export class SessionProcessor implements SessionQuery {
     const commits = this.#tasks.filter((task) => task.hasChanges).map((task) => task.freeze());
     if (commits.length === 0) return;
     const startMs = clock.monotonicMs();
-    const position = await store.commit(commits.map(({ commit }) => commit));
+    const positions = await store.commit(commits.map(({ commit }) => commit));
     for (const { task, freeze } of commits) task.committed(freeze);
     await Promise.all(
-      commits.map(({ commit, freeze }) => live.publish(commit.partition, position, freeze.live)),
+      commits.map(({ commit, freeze }, index) =>
+        live.publish(commit.partition, positions[index]!, freeze.live),
+      ),
     );
     for (const { task, commit } of commits) task.visibleOffset = commit.checkpoint.nextOffset;
     for (const waiter of this.#waiters) waiter();
