@@ -17,6 +17,8 @@ export interface KafkaClusterOptions {
   readonly brokers?: 1 | 3;
   /** Of the brokers, as in server.properties. */
   readonly settings?: Readonly<Record<string, string | number>>;
+  /** To be measured: with memory and with a compiler that takes its time. */
+  readonly measured?: boolean;
 }
 
 export interface KafkaCluster {
@@ -31,6 +33,7 @@ export interface KafkaCluster {
   /** SIGSTOP: the node keeps its connections and says nothing. */
   suspend(node: number): void;
   resume(node: number): void;
+  pidOf(node: number): number;
   /** Standard output of one of Kafka's tools: `console-consumer`, `topics`, ... */
   tool(name: string, parameters: readonly string[], input?: string): Promise<string>;
   /** All nodes end at once, and their data is deleted. */
@@ -51,10 +54,10 @@ export async function startKafka(options: KafkaClusterOptions = {}): Promise<Kaf
   const settings = Object.entries(options.settings ?? {}).map((pair) => pair.join('='));
   const environment = {
     ...process.env,
-    KAFKA_HEAP: '384m',
+    KAFKA_HEAP: options.measured ? '1g' : '384m',
     KAFKA_EXTRA: settings.join('\n'),
     // Brokers of tests live for seconds: compile quickly rather than well.
-    JAVA_TOOL_OPTIONS: '-XX:TieredStopAtLevel=1',
+    ...(options.measured ? {} : { JAVA_TOOL_OPTIONS: '-XX:TieredStopAtLevel=1' }),
   };
   const script = (parameters: readonly string[], input?: string) =>
     run(SCRIPT, parameters, environment, input);
@@ -74,6 +77,7 @@ export async function startKafka(options: KafkaClusterOptions = {}): Promise<Kaf
     restart: async (node) => void (await script(['restart', ...at, `${node}`])),
     suspend: (node) => void process.kill(pidOf(node), 'SIGSTOP'),
     resume: (node) => void process.kill(pidOf(node), 'SIGCONT'),
+    pidOf,
     tool: (name, parameters, input) => script(['tool', name, ...parameters], input),
     stop: () => guard.release(),
   };
