@@ -14,6 +14,8 @@ export interface LiveAnswer {
   readonly session: SessionRecord;
   /** When the session was published here, epoch milliseconds. */
   readonly asOfMs: number;
+  /** Whether this process had it, or it was fetched from Redis. */
+  readonly source: 'process' | 'redis';
 }
 
 /** All conditions that are given must hold. */

@@ -173,7 +173,7 @@ class ProcessLive implements Live {
     if (session === null) return null;
     this.#decoded.set(entry, session);
     if (this.#decoded.size > DECODED) this.#decoded.delete(this.#decoded.keys().next().value!);
-    return { session, asOfMs: entry.asOfMs };
+    return { session, asOfMs: entry.asOfMs, source: 'process' };
   }
 
   #decode({ userId, session, partition }: Entry): SessionRecord | null {

@@ -3,20 +3,18 @@ import { MAX_ID_BYTES } from '../../core/event.ts';
 import type { SessionRecord } from '../../core/output.ts';
 import { LullError } from '../../errors.ts';
 import type { LiveAnswer } from '../../live/live.ts';
-import type { Clock } from '../../ops/clock.ts';
 import type { SessionAnswer } from './schemas.ts';
 
-export function fromLive({ session, asOfMs }: LiveAnswer): SessionAnswer {
-  return { ...session, source: 'process', asOf: new Date(asOfMs).toISOString() };
+export function fromLive({ session, asOfMs, source }: LiveAnswer): SessionAnswer {
+  return { ...session, source, asOf: new Date(asOfMs).toISOString() };
 }
 
-/** Read from a store just now. */
 export function fromStore(
   session: SessionRecord,
-  source: 'state' | 'history',
-  clock: Clock,
+  source: 'state' | 'standby' | 'history',
+  asOfMs: number,
 ): SessionAnswer {
-  return { ...session, source, asOf: new Date(clock.nowMs()).toISOString() };
+  return { ...session, source, asOf: new Date(asOfMs).toISOString() };
 }
 
 /** Ids are bounded in UTF-8 bytes, which a schema can't say. */

@@ -63,7 +63,9 @@ const sessionFields = {
 };
 
 const sourceFields = {
-  source: Type.String({ description: 'process, state or history: where the answer came from' }),
+  source: Type.String({
+    description: 'process, redis, state or history: where the answer came from',
+  }),
   asOf: time('how fresh the answer is'),
 };
 
