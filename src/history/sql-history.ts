@@ -10,6 +10,8 @@ const BUCKET_MS = 5 * 60_000;
 
 const POSITIONS = statement('positions');
 const STORE_POSITIONS = statement('store-positions');
+const REWIND_POSITIONS = statement('rewind-positions');
+const LOCK_WRITERS = statement('lock-writers');
 const UPSERT_SESSIONS = statement('upsert-sessions');
 const LEAVE_LINEAGE = statement('leave-lineage');
 const UPSERT_LINEAGE = statement('upsert-lineage');
@@ -22,6 +24,7 @@ const STATS = statement('stats');
 const WRONG_BUCKETS = statement('wrong-buckets');
 const EXPIRE_SESSIONS = statement('expire-sessions');
 const EXPIRE_LINEAGE = statement('expire-lineage');
+const LOCK_BUCKETS = statement('lock-buckets');
 const EXPIRE_BUCKETS = statement('expire-buckets');
 
 /** Opens history over a database, after bringing its tables up to date. */
@@ -30,7 +33,7 @@ export async function openSqlHistory(sql: Sql): Promise<History> {
   return new SqlHistory(sql);
 }
 
-class SqlHistory implements History {
+export class SqlHistory implements History {
   readonly #sql: Sql;
 
   constructor(sql: Sql) {
@@ -52,18 +55,28 @@ class SqlHistory implements History {
   ): Promise<void> {
     const { closed, gone } = newest(records);
     await this.#sql.transaction(async (inside) => {
-      if (positions.length > 0) await inside.query(STORE_POSITIONS, [JSON.stringify(positions)]);
+      // Sent one after the other, without waiting for the answers in between.
+      const sent = [
+        positions.length > 0
+          ? inside.query(STORE_POSITIONS, [JSON.stringify(positions)])
+          : inside.query(LOCK_WRITERS, []),
+      ];
       if (closed.length > 0) {
-        await inside.query(UPSERT_SESSIONS, [storableJson(closed)]);
         const ids = closed.map(({ sessionId, revision }) => ({ sessionId, revision }));
-        await inside.query(LEAVE_LINEAGE, [storableJson(ids)]);
+        sent.push(inside.query(UPSERT_SESSIONS, [storableJson(closed)]));
+        sent.push(inside.query(LEAVE_LINEAGE, [storableJson(ids)]));
       }
       if (gone.length > 0) {
         const json = storableJson(gone.map(lineageOf));
-        await inside.query(UPSERT_LINEAGE, [json]);
-        await inside.query(TAKE_OUT_SESSIONS, [json]);
+        sent.push(inside.query(UPSERT_LINEAGE, [json]));
+        sent.push(inside.query(TAKE_OUT_SESSIONS, [json]));
       }
+      await Promise.all(sent);
     });
+  }
+
+  async rewind(positions: readonly HistoryPosition[]): Promise<void> {
+    await this.#sql.query(REWIND_POSITIONS, [JSON.stringify(positions)]);
   }
 
   async session(sessionId: string): Promise<SessionRecord | null> {
@@ -117,7 +130,7 @@ class SqlHistory implements History {
     });
     if (deleted < limit) {
       await this.#sql.transaction(async (inside) => {
-        await inside.query('LOCK TABLE session_buckets IN SHARE ROW EXCLUSIVE MODE', []);
+        await inside.query(LOCK_BUCKETS, []);
         await inside.query(EXPIRE_BUCKETS, [before]);
       });
     }

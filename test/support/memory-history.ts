@@ -28,9 +28,16 @@ export class MemoryHistory implements History {
         this.#newest.set(record.sessionId, record);
       }
     }
-    for (const position of positions) {
-      this.#positions.set(JSON.stringify([position.logId, position.partition]), position);
-    }
+    await this.rewind(
+      positions.filter((position) => {
+        const known = this.#positions.get(keyOf(position));
+        return known === undefined || known.nextOffset < position.nextOffset;
+      }),
+    );
+  }
+
+  async rewind(positions: readonly HistoryPosition[]): Promise<void> {
+    for (const position of positions) this.#positions.set(keyOf(position), position);
   }
 
   async session(sessionId: string): Promise<SessionRecord | null> {
@@ -99,6 +106,10 @@ export class MemoryHistory implements History {
   closed(): SessionRecord[] {
     return [...this.#newest.values()].filter(isClosed);
   }
+}
+
+function keyOf({ logId, partition }: HistoryPosition): string {
+  return JSON.stringify([logId, partition]);
 }
 
 function isClosed(record: SentRecord): record is SessionRecord {

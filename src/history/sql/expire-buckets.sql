@@ -1,6 +1,12 @@
--- Buckets wholly before $1 whose sums are zero. The table must be locked: a writer could otherwise
+-- Buckets wholly before $1 whose sums are zero. Both tables must be locked: a writer could otherwise
 -- add to one shard of a bucket while the others are found to sum to nothing.
-DELETE FROM session_buckets WHERE bucket IN (
-  SELECT bucket FROM session_buckets WHERE bucket < session_bucket($1) GROUP BY bucket
-  HAVING sum(sessions) = 0 AND sum(duration_ms) = 0 AND sum(events) = 0 AND sum(conversions) = 0
+WITH empty AS (
+  DELETE FROM session_buckets WHERE bucket IN (
+    SELECT bucket FROM session_buckets WHERE bucket < session_bucket($1) GROUP BY bucket
+    HAVING sum(sessions) = 0 AND sum(duration_ms) = 0 AND sum(events) = 0 AND sum(conversions) = 0
+  )
+)
+DELETE FROM session_revenue WHERE (bucket, currency) IN (
+  SELECT bucket, currency FROM session_revenue WHERE bucket < session_bucket($1)
+  GROUP BY bucket, currency HAVING sum(micros) = 0
 )

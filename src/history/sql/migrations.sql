@@ -1,5 +1,5 @@
 -- Which numbered migrations have been applied.
-CREATE TABLE IF NOT EXISTS history_migrations (
+CREATE TABLE history_migrations (
   number integer PRIMARY KEY,
   name text NOT NULL,
   applied_at timestamptz NOT NULL DEFAULT now()

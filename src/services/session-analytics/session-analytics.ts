@@ -5,9 +5,9 @@ import type { LogRecord, TopicReader } from '../../log/log.ts';
 import type { Clock } from '../../ops/clock.ts';
 import type { Logger } from '../../ops/logger.ts';
 import type { Metrics } from '../../ops/metrics.ts';
+import { Outage } from '../../ops/outage.ts';
 import { type AnalyticsMetrics, analyticsMetrics } from './analytics-metrics.ts';
 import { Expiry } from './expiry.ts';
-import { Outage } from './outage.ts';
 import { readSentRecord } from './sent-record.ts';
 
 export interface SessionAnalyticsOptions {
@@ -89,7 +89,12 @@ class AnalyticsLoop {
     this.#options = options;
     this.#metrics = options.metrics === undefined ? null : analyticsMetrics(options.metrics);
     this.#expiry = new Expiry(options);
-    this.#outage = new Outage(options);
+    this.#outage = new Outage({
+      clock: options.clock,
+      logger: options.logger,
+      down: 'sessions can not be brought into history: trying again',
+      up: 'sessions are brought into history again',
+    });
     this.#endsAtStart = this.#ends();
     this.#metrics?.onBehind(() => this.#behind());
   }
