@@ -58,6 +58,11 @@ export function liveContract(name: string, make: () => Promise<LiveUnderTest>): 
       );
     const remove = (position: number, userId: string) =>
       live.publish(0, position, [{ userId, session: null }]);
+    async function* batches(...sessions: SessionRecord[]) {
+      for (const session of sessions) {
+        yield [{ userId: session.userId, session: under.encode(session) }];
+      }
+    }
     const endOf = async (userId: string) => (await live.get(userId))?.session.endTime ?? null;
     const at = (endMs: number) => new Date(START_MS + endMs).toISOString();
     const pages = async (filter: LiveFilter, limit: number, between = async () => {}) => {
@@ -246,6 +251,49 @@ export function liveContract(name: string, make: () => Promise<LiveUnderTest>): 
       const first = session();
       assert.ok(first !== null);
       assert.equal(session(), first);
+    });
+
+    it('knows up to where a partition is published once it has been filled', async () => {
+      assert.equal(await live.publishedPosition(0), null);
+      assert.equal(await live.publish(0, 1, []), false, 'who knows what came before');
+      assert.equal(await live.publishedPosition(0), null);
+      assert.equal(await live.refill(0, 5, batches()), true);
+      assert.equal(await live.publishedPosition(0), 5);
+      assert.equal(await live.publishedPosition(1), null);
+      assert.equal(await put(7, sessionOf('a', 1)), true);
+      assert.equal(await live.publishedPosition(0), 7);
+    });
+
+    it('has, once filled, what the state had, and what was committed since', async () => {
+      await put(3, sessionOf('closed since', 1), sessionOf('grown', 2), sessionOf('same', 3));
+      await remove(3, 'gone');
+      await live.publish(1, 3, [{ userId: 'other', session: under.encode(sessionOf('other', 4)) }]);
+      async function* state() {
+        yield* batches(sessionOf('grown', 20), sessionOf('same', 3));
+        await put(9, sessionOf('grown', 90), sessionOf('new', 91));
+        await remove(9, 'ended');
+        yield* batches(sessionOf('new', 50), sessionOf('ended', 51), sessionOf('gone', 52));
+      }
+      assert.equal(await live.refill(0, 8, state()), true);
+      const users = ['closed since', 'grown', 'same', 'other', 'new', 'ended', 'gone'];
+      const ends = [null, at(90), at(3), at(4), at(91), null, at(52)];
+      assert.deepEqual(await Promise.all(users.map(endOf)), ends);
+      assert.deepEqual((await pages({}, 10)).sort(), ['gone', 'grown', 'new', 'other', 'same']);
+      assert.equal(await live.size(), 5);
+      assert.equal(await live.session('session of closed since'), null);
+      await put(7, sessionOf('closed since', 70));
+      assert.equal(await endOf('closed since'), null);
+      assert.equal((await live.publishedPosition(0))! >= 8, true);
+    });
+
+    it('says what is wrong with a state that can not be read to its end', async () => {
+      const unreadable = new Error('expected: a state that can not be read');
+      async function* state() {
+        yield* batches(sessionOf('a', 1));
+        throw unreadable;
+      }
+      await assert.rejects(live.refill(0, 1, state()), unreadable);
+      assert.equal(await live.publishedPosition(0), null);
     });
 
     it('goes on when a listener throws', async () => {

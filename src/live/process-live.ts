@@ -62,6 +62,8 @@ class ProcessLive implements Live {
   /** The sessions that were asked for last, decoded. */
   readonly #decoded = new Map<Entry, SessionRecord>();
   readonly #listeners = new Set<(change: LiveChange) => void>();
+  /** By partition, once it has been filled. */
+  readonly #positions = new Map<number, number>();
 
   constructor(options: ProcessLiveOptions) {
     this.#options = options;
@@ -71,7 +73,7 @@ class ProcessLive implements Live {
     partition: number,
     position: number,
     updates: readonly LiveUpdate[],
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { clock, ttlMs, maxUsers } = this.#options;
     const asOfMs = clock.nowMs();
     const expiresMs = clock.monotonicMs() + ttlMs;
@@ -97,6 +99,35 @@ class ProcessLive implements Live {
       if (this.#users.size > maxUsers) this.#remove(this.#oldest!);
     }
     if (this.#listeners.size > 0) for (const entry of taken) this.#tell(entry);
+    const published = this.#positions.get(partition);
+    if (published !== undefined && published < position) this.#positions.set(partition, position);
+    return published !== undefined;
+  }
+
+  async publishedPosition(partition: number): Promise<number | null> {
+    return this.#positions.get(partition) ?? null;
+  }
+
+  async refill(
+    partition: number,
+    position: number,
+    updates: AsyncIterable<readonly LiveUpdate[]>,
+  ): Promise<boolean> {
+    for await (const some of updates) await this.publish(partition, position, some);
+    const removed: LiveUpdate[] = [];
+    for (const entry of this.#users.values()) {
+      const isStale = entry.partition === partition && entry.position < position;
+      if (isStale && entry.session !== null) removed.push({ userId: entry.userId, session: null });
+    }
+    await this.publish(partition, position, removed);
+    const published = this.#positions.get(partition) ?? 0;
+    this.#positions.set(partition, Math.max(published, position));
+    return true;
+  }
+
+  /** Nothing is ever missing here. */
+  onRefillNeeded(): () => void {
+    return () => {};
   }
 
   async get(userId: string): Promise<LiveAnswer | null> {
@@ -163,6 +194,7 @@ class ProcessLive implements Live {
     this.#unread.clear();
     this.#decoded.clear();
     this.#listeners.clear();
+    this.#positions.clear();
     this.#oldest = null;
     this.#newest = null;
     this.#active = 0;

@@ -124,8 +124,21 @@ export class FaultyLive implements Live {
     const half = updates.length >> 1;
     await this.#inner.publish(partition, position, updates.slice(0, half));
     await this.#life.pass('half published');
-    await this.#inner.publish(partition, position, updates.slice(half));
+    const isPublished = await this.#inner.publish(partition, position, updates.slice(half));
     await this.#life.pass('published');
+    return isPublished;
+  }
+
+  publishedPosition(partition: number) {
+    return this.#inner.publishedPosition(partition);
+  }
+
+  refill(...of: Parameters<Live['refill']>) {
+    return this.#inner.refill(...of);
+  }
+
+  onRefillNeeded(...listener: Parameters<Live['onRefillNeeded']>) {
+    return this.#inner.onRefillNeeded(...listener);
   }
 
   get(userId: string) {
