@@ -4,22 +4,12 @@ import { LullError } from '../errors.ts';
 import type { TopicReader } from '../log/log.ts';
 import { type Clock, systemClock } from '../ops/clock.ts';
 import { type Batch, Database } from './database.ts';
-import {
-  deadlineEntry,
-  deadlineKey,
-  deadlineStart,
-  META_RANGE,
-  metaKey,
-  metaName,
-  prefixEnd,
-  STATE_PREFIX_BYTES,
-  stateKey,
-} from './keys.ts';
+import { META_RANGE, metaKey, metaName } from './keys.ts';
 import { OutputTopic } from './output-topic.ts';
+import { checkPartitions, collect, dueUsers, getMany, scan } from './partition-data.ts';
 import type { Checkpoint, DeadlineEntry, PartitionCommit, StateStore } from './state.ts';
 
 const FORMAT = '1';
-const EMPTY = Buffer.alloc(0);
 
 export interface RocksStoreOptions {
   readonly directory: string;
@@ -93,39 +83,26 @@ class RocksStore implements StateStore {
   }
 
   getMany(partition: number, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
-    return this.#database.getMany(keys.map((key) => stateKey(partition, key)));
+    return getMany(this.#database, partition, keys);
   }
 
-  async dueUsers(
+  dueUsers(
     partition: number,
     after: DeadlineEntry | null,
     untilMinute: number,
     limit: number,
   ): Promise<DeadlineEntry[]> {
-    const entries: DeadlineEntry[] = [];
-    const start = deadlineStart(partition, after);
-    const end = deadlineKey(partition, untilMinute + 1);
-    if (limit <= 0 || start.compare(end) >= 0) return entries;
-    for await (const { key } of this.#database.entries(start, end, limit)) {
-      entries.push(deadlineEntry(key));
-    }
-    return entries;
+    return dueUsers(this.#database, partition, after, untilMinute, limit);
   }
 
-  async *scan(partition: number, prefix: Uint8Array) {
-    const start = stateKey(partition, prefix);
-    for await (const { key, value } of this.#database.entries(start, prefixEnd(start))) {
-      yield { key: key.subarray(STATE_PREFIX_BYTES), value };
-    }
+  scan(partition: number, prefix: Uint8Array) {
+    return scan(this.#database, partition, prefix);
   }
 
   async commit(commits: readonly PartitionCommit[]): Promise<number[]> {
+    checkPartitions(commits, this.#partitionCount);
     let operations = 1;
-    for (const [index, { partition, writes, deadlines, outputs }] of commits.entries()) {
-      if (!(partition < this.#partitionCount)) throw new RangeError(`no partition ${partition}`);
-      for (const other of commits.slice(0, index)) {
-        if (other.partition === partition) throw new Error(`partition ${partition} comes twice`);
-      }
+    for (const { writes, deadlines, outputs } of commits) {
       for (const { topic } of outputs) this.#topic(topic);
       operations += writes.length + 2 * deadlines.length + outputs.length + 1;
     }
@@ -185,15 +162,7 @@ class RocksStore implements StateStore {
   /** Puts everything of one partition into the batch; its meta once that is written. */
   #collect(batch: Batch, commit: PartitionCommit): PartitionMeta {
     const { partition, checkpoint } = commit;
-    for (const { key, value } of commit.writes) {
-      if (value === null) batch.delete(stateKey(partition, key));
-      else batch.put(stateKey(partition, key), value);
-    }
-    for (const { userId, fromMinute, toMinute } of commit.deadlines) {
-      if (fromMinute === toMinute) continue;
-      if (fromMinute !== null) batch.delete(deadlineKey(partition, fromMinute, userId));
-      if (toMinute !== null) batch.put(deadlineKey(partition, toMinute, userId), EMPTY);
-    }
+    collect(batch, commit);
     const endOffsets: Record<string, number> = { ...this.#partitions.get(partition)?.endOffsets };
     const nowMs = this.#clock.nowMs();
     for (const output of commit.outputs) {
