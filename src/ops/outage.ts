@@ -27,18 +27,22 @@ export class Outage {
     this.#options = options;
   }
 
-  async wait(error: unknown, signal?: AbortSignal): Promise<void> {
+  /** Says it when it is new, and once a minute. */
+  note(error: unknown): void {
     const { clock, logger, down } = this.#options;
     const nowMs = clock.monotonicMs();
     const isNew = this.reason === null;
     this.reason = error instanceof Error ? error.message : String(error);
-    if (isNew || nowMs - this.#saidMs >= REPEAT_MS) {
-      this.#saidMs = nowMs;
-      // What went wrong outside is told in words; only a defect needs its stack.
-      const fields = error instanceof LullError ? { reason: this.reason } : { err: error };
-      logger?.error(fields, down);
-    }
-    await clock.sleep(this.#waitMs, signal);
+    if (!isNew && nowMs - this.#saidMs < REPEAT_MS) return;
+    this.#saidMs = nowMs;
+    // What went wrong outside is told in words; only a defect needs its stack.
+    const fields = error instanceof LullError ? { reason: this.reason } : { err: error };
+    logger?.error(fields, down);
+  }
+
+  async wait(error: unknown, signal?: AbortSignal): Promise<void> {
+    this.note(error);
+    await this.#options.clock.sleep(this.#waitMs, signal);
     this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_WAIT_MS);
   }
 
