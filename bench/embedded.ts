@@ -17,10 +17,8 @@ import { systemClock } from '../src/ops/clock.ts';
 import { createLogger } from '../src/ops/logger.ts';
 import { createMetrics } from '../src/ops/metrics.ts';
 import { startSessionAnalytics } from '../src/services/session-analytics/session-analytics.ts';
-import {
-  decodeLive,
-  SessionProcessor,
-} from '../src/services/session-processor/session-processor.ts';
+import { SessionProcessor } from '../src/services/session-processor/session-processor.ts';
+import { decodeLive } from '../src/services/session-processor/state-reader.ts';
 import { openRocksStore } from '../src/state/rocksdb-store.ts';
 
 const { values } = parseArgs({

@@ -7,7 +7,7 @@ import { encodeUser } from '../src/core/record.ts';
 import type { LiveFilter } from '../src/live/live.ts';
 import { openProcessLive } from '../src/live/process-live.ts';
 import { systemClock } from '../src/ops/clock.ts';
-import { decodeLive } from '../src/services/session-processor/session-processor.ts';
+import { decodeLive } from '../src/services/session-processor/state-reader.ts';
 
 const USERS = 50_000;
 const EVENTS_A_SESSION = 12;

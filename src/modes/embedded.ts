@@ -26,7 +26,8 @@ import {
   startSessionAnalytics,
 } from '../services/session-analytics/session-analytics.ts';
 import { processorMetrics } from '../services/session-processor/processor-metrics.ts';
-import { decodeLive, SessionProcessor } from '../services/session-processor/session-processor.ts';
+import { SessionProcessor } from '../services/session-processor/session-processor.ts';
+import { decodeLive } from '../services/session-processor/state-reader.ts';
 import { openRocksStore } from '../state/rocksdb-store.ts';
 import type { StateStore } from '../state/state.ts';
 

@@ -1,31 +1,43 @@
-/** What others may ask a processor about the partitions it owns. */
+/** What others may ask a processor about the partitions it holds. */
 import type { SessionRecord } from '../core/output.ts';
 import type { PartitionCounts } from '../core/partition.ts';
+
+export interface StateAnswer {
+  /** The user's sessions that are not settled yet, latest end first. */
+  readonly sessions: readonly SessionRecord[];
+  /** `state`: from the owner of the partition; `standby`: from a copy that follows it. */
+  readonly source: 'state' | 'standby';
+  /** All that was committed until then is in it, epoch milliseconds. */
+  readonly asOfMs: number;
+}
+
+/** Interactive queries: committed state only, never what may still be aborted. */
+export interface SessionQuery {
+  /**
+   * What is held of a user; null where nothing of the user's partition is. Rejects with
+   * `state_unavailable` when whoever holds it can't be asked.
+   */
+  sessionsOf(userId: string): Promise<StateAnswer | null>;
+  /**
+   * Resolves true once `offset` of the partition is committed and published, false after the wait,
+   * or where that can't be known.
+   */
+  waitVisible(partition: number, offset: number, timeoutMs: number): Promise<boolean>;
+}
 
 export interface PartitionStatus {
   readonly partition: number;
   readonly logId: string;
-  /** First input offset not yet committed and published. */
-  readonly visibleOffset: number;
+  /** First input offset not yet committed and published; null while restoring. */
+  readonly visibleOffset: number | null;
   readonly endOffset: number;
   /** Epoch milliseconds; null before the first accepted event. */
   readonly clockMs: number | null;
   readonly sendingClockMs: number | null;
   readonly usersInMemory: number;
-  /** Since the process started. */
-  readonly counts: PartitionCounts;
+  /** Since the partition was taken up; null while restoring. */
+  readonly counts: PartitionCounts | null;
   /** `restoring`, `running`, or `stopped` with the reason. */
   readonly state: 'restoring' | 'running' | 'stopped';
   readonly reason: string | null;
-}
-
-/** The processor's interactive queries: committed state only, never what may still be aborted. */
-export interface SessionQuery {
-  /** A user's sessions that are not settled yet, latest end first. */
-  sessionsOf(userId: string): Promise<SessionRecord[]>;
-  /**
-   * Resolves true once `offset` of the partition is committed and published, false after the wait.
-   */
-  waitVisible(partition: number, offset: number, timeoutMs: number): Promise<boolean>;
-  status(): PartitionStatus[];
 }

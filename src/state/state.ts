@@ -61,8 +61,11 @@ export class CommitAborted extends Error {
 }
 
 export interface StateStore {
-  /** Makes a partition ready to serve here; null when nothing was ever committed. */
-  open(partition: number): Promise<Checkpoint | null>;
+  /**
+   * Makes a partition ready to serve here; null when nothing was ever committed. May be called
+   * again, once the call before has settled. Rejects soon after the signal aborts.
+   */
+  open(partition: number, signal?: AbortSignal): Promise<Checkpoint | null>;
   /** Values in the order of the keys, null where there is none; sees every commit that resolved. */
   getMany(partition: number, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]>;
   /**

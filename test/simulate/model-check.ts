@@ -5,7 +5,7 @@ import type { SessionDefinition } from '../../src/core/definition.ts';
 import { partitionOf } from '../../src/core/hash.ts';
 import type { SentRecord, SessionRecord } from '../../src/core/output.ts';
 import type { Live } from '../../src/live/live.ts';
-import type { SessionQuery } from '../../src/state/query.ts';
+import type { SessionProcessor } from '../../src/services/session-processor/session-processor.ts';
 import type { MemoryStore } from '../support/memory-store.ts';
 import type { Oracle, OracleSend, OracleSession } from './oracle.ts';
 import type { PartitionModel, Tally } from './partition-model.ts';
@@ -45,14 +45,14 @@ export async function checkAtEnd(
 
 /** All that came is processed and nothing is due: what the owner of the state answers then. */
 export async function checkAtRest(
-  checked: Checked & { readonly processor: SessionQuery; readonly users: readonly string[] },
+  checked: Checked & { readonly processor: SessionProcessor; readonly users: readonly string[] },
 ): Promise<void> {
   const { definition, models, exact, processor, live, users } = checked;
   const status = processor.status();
   const modelled = models.map(({ oracle }) => oracle.open());
   for (const userId of users) {
     const partition = partitionOf(userId, models.length);
-    const sessions = await processor.sessionsOf(userId);
+    const { sessions } = (await processor.sessionsOf(userId))!;
     const open = sessions.filter((session) => session.state === 'active');
     for (const { endTime } of open) {
       const dueMs = Date.parse(endTime) + definition.gapMs + definition.tiersMs[0]!;

@@ -4,10 +4,8 @@ import { test } from 'node:test';
 import { DEFAULT_DEFINITION } from '../../src/core/definition.ts';
 import type { SentRecord } from '../../src/core/output.ts';
 import { openProcessLive } from '../../src/live/process-live.ts';
-import {
-  decodeLive,
-  SessionProcessor,
-} from '../../src/services/session-processor/session-processor.ts';
+import { SessionProcessor } from '../../src/services/session-processor/session-processor.ts';
+import { decodeLive } from '../../src/services/session-processor/state-reader.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import { MemoryTopic } from '../support/memory-topic.ts';
 import { VirtualClock } from './virtual-clock.ts';

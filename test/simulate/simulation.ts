@@ -310,7 +310,7 @@ class Simulation {
   async #finish(): Promise<void> {
     await this.#life.await(this.#commit);
     await this.#drain();
-    if (this.#life.isOver) await this.#recover();
+    while (this.#life.isOver) await this.#recover();
     this.#life.arm('restoring', Number.POSITIVE_INFINITY);
     await this.#drain();
     const { gapMs, tiersMs } = this.#definition;

@@ -1,9 +1,7 @@
 /** The code that is simulated: the project's own, or a copy of it with a bug planted. */
 import type { openProcessLive } from '../../src/live/process-live.ts';
-import type {
-  decodeLive,
-  SessionProcessor,
-} from '../../src/services/session-processor/session-processor.ts';
+import type { SessionProcessor } from '../../src/services/session-processor/session-processor.ts';
+import type { decodeLive } from '../../src/services/session-processor/state-reader.ts';
 
 export interface SystemCode {
   readonly SessionProcessor: typeof SessionProcessor;
@@ -18,6 +16,7 @@ export async function loadSystem(
   const processor = await import(
     new URL('services/session-processor/session-processor.ts', source).href
   );
+  const reader = await import(new URL('services/session-processor/state-reader.ts', source).href);
   const live = await import(new URL('live/process-live.ts', source).href);
-  return { ...processor, ...live } as SystemCode;
+  return { ...processor, ...reader, ...live } as SystemCode;
 }

@@ -5,7 +5,7 @@ import { partitionOf } from '../../core/hash.ts';
 import type { SessionRecord } from '../../core/output.ts';
 import { parseTime } from '../../core/time.ts';
 import { LullError } from '../../errors.ts';
-import type { LiveFilter } from '../../live/live.ts';
+import type { LiveAnswer, LiveFilter } from '../../live/live.ts';
 import { checkId, fromLive, fromStore } from './answers.ts';
 import type { App, GatewayOptions } from './options.ts';
 import { waitForWrite } from './position.ts';
@@ -47,15 +47,25 @@ function activeOfUser(app: App, options: GatewayOptions): void {
     async ({ params, headers }) => {
       const userId = checkId('userId', params.userId);
       await waitForWrite(options, headers['lull-after'], userId);
-      const found = await live.get(userId);
+      const found = await askLive(live.get(userId));
       if (found !== null) return fromLive(found);
-      const known = (await query?.sessionsOf(userId)) ?? [];
-      const active = known.find(({ state }) => state === 'active');
-      if (active !== undefined) return fromStore(active, 'state', clock);
-      const last = known[0] ?? (await history.ofUser(userId, 1, null)).items[0];
+      const known = await query?.sessionsOf(userId);
+      const active = known?.sessions.find(({ state }) => state === 'active');
+      if (active !== undefined) return fromStore(active, known!.source, known!.asOfMs);
+      const last = known?.sessions[0] ?? (await history.ofUser(userId, 1, null)).items[0];
       throw noLiveSession(userId, last, options.definition, clock.nowMs());
     },
   );
+}
+
+/** Null also while the live cache can't be asked: the state knows as well. */
+async function askLive(asked: Promise<LiveAnswer | null>): Promise<LiveAnswer | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof LullError && error.code === 'live_unavailable') return null;
+    throw error;
+  }
 }
 
 function activeByFilter(app: App, { live }: GatewayOptions): void {
@@ -94,7 +104,12 @@ function stateOfUser(app: App, { query, events }: GatewayOptions): void {
         params: UserParams,
         response: {
           200: Type.Object(
-            { partition: Type.Integer(), items: Type.Array(SessionRef) },
+            {
+              partition: Type.Integer(),
+              source: Type.String({ description: 'state, or standby: a copy that follows it' }),
+              asOf: Type.String({ format: 'date-time', description: 'how fresh the answer is' }),
+              items: Type.Array(SessionRef),
+            },
             { description: 'None where it knows nothing' },
           ),
           ...REFUSALS,
@@ -104,7 +119,12 @@ function stateOfUser(app: App, { query, events }: GatewayOptions): void {
     async ({ params }) => {
       const userId = checkId('userId', params.userId);
       const partition = partitionOf(userId, events.partitionCount);
-      return { partition, items: await query.sessionsOf(userId) };
+      const known = await query.sessionsOf(userId);
+      if (known === null) {
+        throw new LullError('wrong_owner', `partition ${partition} is not held here`);
+      }
+      const { sessions, source, asOfMs } = known;
+      return { partition, source, asOf: new Date(asOfMs).toISOString(), items: [...sessions] };
     },
   );
 }

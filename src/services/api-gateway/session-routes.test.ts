@@ -76,12 +76,15 @@ before(async () => {
     clock,
     history,
     query: {
-      sessionsOf: async (userId) => state.get(userId) ?? [],
+      sessionsOf: async (userId) => ({
+        sessions: state.get(userId) ?? [],
+        source: 'state',
+        asOfMs: clock.nowMs(),
+      }),
       waitVisible: async (partition, offset) => {
         waits.push([partition, offset]);
         return offset <= visibleOffset;
       },
-      status: () => [],
     },
   });
   for (const session of LIVE) await gateway.publish(session.userId, session);

@@ -81,7 +81,7 @@ function sessionById(app: App, options: GatewayOptions): void {
       const found = await live.session(sessionId);
       if (found !== null) return fromLive(found);
       const closed = await history.session(sessionId);
-      if (closed !== null) return fromStore(closed, 'history', clock);
+      if (closed !== null) return fromStore(closed, 'history', clock.nowMs());
       const survivorId = await history.survivorOf(sessionId);
       const survivor = survivorId === null ? null : await live.session(survivorId);
       if (survivor !== null) return fromLive(survivor);

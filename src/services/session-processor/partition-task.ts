@@ -36,6 +36,8 @@ export interface TaskOptions {
   readonly clock: Clock;
   /** Users kept in memory. */
   readonly memoryUsers: number;
+  /** Aborts when the partition is no longer to be worked on: turns then do nothing. */
+  readonly signal: AbortSignal;
   /** Called with what became of each event. */
   readonly onFate: (fate: Fate, eventType: string, reason: string) => void;
 }
@@ -53,6 +55,7 @@ const SWEEP_USERS = 2000;
 const MINUTE_MS = 60_000;
 
 export class PartitionTask {
+  readonly number: number;
   readonly partition: Partition;
   /** First input offset that is committed and published; reads that carry a position wait on it. */
   visibleOffset: number;
@@ -63,6 +66,8 @@ export class PartitionTask {
   #frozenOffset: number;
   /** Late and rejected events since the last freeze. */
   #refused: OutputRecord[] = [];
+  /** The part of a turn that changes memory; a freeze waits for it, but not for the log. */
+  #working: Promise<boolean> | null = null;
   /** When the event clock last moved, or the log's end was last not reached; monotonic. */
   #idleSinceMs: number;
   #lastClock: number;
@@ -73,6 +78,7 @@ export class PartitionTask {
   private constructor(options: TaskOptions, checkpoint: Checkpoint | null) {
     const { input, partition, definition } = options;
     this.#options = options;
+    this.number = partition;
     this.#place = { logId: input.logId, partition, partitionCount: input.partitionCount };
     this.partition = new Partition({ definition, identity: this.#place, stored: true });
     this.#loader = new Loader(this.partition);
@@ -86,8 +92,8 @@ export class PartitionTask {
 
   /** Takes the partition up where its last commit left it. */
   static async open(options: TaskOptions): Promise<PartitionTask> {
-    const { input, partition } = options;
-    const checkpoint = await options.store.open(partition);
+    const { input, partition, signal } = options;
+    const checkpoint = await options.store.open(partition, signal);
     if (checkpoint !== null && checkpoint.logId !== input.logId) {
       throw new LullError(
         'data_mismatch',
@@ -126,19 +132,21 @@ export class PartitionTask {
 
   /** One turn: a batch of input, then what is due. Returns whether there may be more to do now. */
   async turn(): Promise<boolean> {
-    const { input, partition } = this.#options;
+    const { input, partition, signal } = this.#options;
     const endOffset = input.endOffset(partition);
     const records = await input.read(partition, this.#nextOffset, READ_BYTES);
-    if (records.length > 0) await this.#applyAll(records);
-    // Offsets may have holes: where there is nothing to read, nothing is left to wait for.
-    else this.#nextOffset = Math.max(this.#nextOffset, endOffset);
-    this.#watchIdle();
-    const swept = await this.#sweep();
-    return !this.atEnd || !swept;
+    if (signal.aborted) return false;
+    this.#working = this.#work(records, endOffset);
+    try {
+      return await this.#working;
+    } finally {
+      this.#working = null;
+    }
   }
 
   /** Freezes what changed; the caller commits it, and then calls `committed`. */
-  freeze(): TaskCommit {
+  async freeze(): Promise<TaskCommit> {
+    while (this.#working !== null) await this.#working;
     const { partition } = this.#options;
     const freeze = this.#loader.freeze(this.sendingClock());
     const sent = newestOf(freeze.sent).map((record) => ({
@@ -164,6 +172,15 @@ export class PartitionTask {
 
   committed(freeze: Freeze): void {
     this.#loader.committed(freeze);
+  }
+
+  async #work(records: readonly LogRecord[], endOffset: number): Promise<boolean> {
+    if (records.length > 0) await this.#applyAll(records);
+    // Offsets may have holes: where there is nothing to read, nothing is left to wait for.
+    else this.#nextOffset = Math.max(this.#nextOffset, endOffset);
+    this.#watchIdle();
+    const swept = await this.#sweep();
+    return !this.atEnd || !swept;
   }
 
   async #applyAll(records: readonly LogRecord[]): Promise<void> {

@@ -1,17 +1,19 @@
-/** The session-processor: runs the partitions it owns, commits them together, then publishes. */
+/**
+ * The session-processor: works on the partitions that it is given, commits them together, then
+ * publishes. Each assignment begins anew from what is committed.
+ */
 import { setImmediate } from 'node:timers/promises';
 import type { SessionDefinition } from '../../core/definition.ts';
-import { describe, type Identity } from '../../core/describe.ts';
 import { partitionOf } from '../../core/hash.ts';
-import { sessionKey, USER_PREFIX, userIdOf, userKey } from '../../core/keys.ts';
-import type { Fate, SessionRecord } from '../../core/output.ts';
-import { decodeSession, decodeUser } from '../../core/record.ts';
-import type { Live, LiveUpdate } from '../../live/live.ts';
+import type { Fate } from '../../core/output.ts';
+import type { Live } from '../../live/live.ts';
 import type { TopicReader } from '../../log/log.ts';
 import type { Clock } from '../../ops/clock.ts';
-import type { PartitionStatus, SessionQuery } from '../../state/query.ts';
-import type { StateStore } from '../../state/state.ts';
+import type { PartitionStatus, SessionQuery, StateAnswer } from '../../state/query.ts';
+import { CommitAborted, type StateStore } from '../../state/state.ts';
+import { Assignment } from './assignment.ts';
 import { PartitionTask, type TaskCommit } from './partition-task.ts';
+import { committedSessions, restoreLive } from './state-reader.ts';
 
 export interface ProcessorOptions {
   readonly definition: SessionDefinition;
@@ -23,6 +25,10 @@ export interface ProcessorOptions {
   readonly commitIntervalMs: number;
   /** Users kept in memory, over all partitions. */
   readonly memoryUsers: number;
+  /** Whether what was assigned is still ours for all we know; when not given, it always is. */
+  readonly isOwner?: () => boolean;
+  /** Since when a copy of somebody else's partition is current; null when there is none. */
+  readonly standbyAsOfMs?: (partition: number) => number | null;
   readonly onFate?: (fate: Fate, eventType: string, reason: string) => void;
   /** Called after each commit with its changed users and how long it took. */
   readonly onCommit?: (users: number, durationMs: number) => void;
@@ -34,103 +40,128 @@ const COMMIT_USERS = 20_000;
 const BACKLOG_COMMIT_MS = 1000;
 /** Longest wait for input: how late a deadline may be noticed when nothing comes. */
 const IDLE_TURN_MS = 200;
-const RESTORE_CHUNK = 1000;
-
-/** The newest live session in a user's record, of which there is one: what the live cache gives. */
-export function decodeLive(
-  definition: SessionDefinition,
-  identity: Identity,
-  userId: string,
-  record: Uint8Array,
-): SessionRecord {
-  const session = decodeUser(userId, record).newestLive()!;
-  return describe(identity, definition, userId, session, 'active', null);
-}
+/** After the first of several commits in a row that were taken back. */
+const REOPEN_MS = 100;
+const LONGEST_REOPEN_MS = 2000;
 
 export class SessionProcessor implements SessionQuery {
   readonly #options: ProcessorOptions;
-  readonly #tasks: PartitionTask[];
   readonly #waiters = new Set<() => void>();
-  readonly #stop = new AbortController();
-  #state: PartitionStatus['state'] = 'restoring';
-  #reason: string | null = null;
+  readonly #ended = Promise.withResolvers<void>();
+  #assignment = new Assignment([]);
+  /** Openings of earlier assignments that have not settled yet. */
+  #opening: Promise<unknown> = Promise.resolve();
+  #isStarted = false;
+  #isClosing = false;
+  #failure: Error | null = null;
   #commit: Promise<void> = Promise.resolve();
-  #committing = false;
+  #isCommitting = false;
   #lastCommitMs: number;
-  #wake: () => void = () => {};
-  #running: Promise<void> | null = null;
+  /** Commits in a row that were taken back. */
+  #abortedCommits = 0;
+  #wakeCommitter: () => void = () => {};
 
-  private constructor(options: ProcessorOptions, tasks: PartitionTask[]) {
+  constructor(options: ProcessorOptions) {
     this.#options = options;
-    this.#tasks = tasks;
     this.#lastCommitMs = options.clock.monotonicMs();
+    this.#ended.promise.catch(() => {});
   }
 
-  /** Takes up all partitions of the input where their last commit left them. */
+  /** With all partitions of the input, each where its last commit left it. */
   static async open(options: ProcessorOptions): Promise<SessionProcessor> {
-    const { input, definition, store, clock } = options;
-    const tasks: PartitionTask[] = [];
-    const onFate = options.onFate ?? (() => {});
-    const memoryUsers = Math.ceil(options.memoryUsers / input.partitionCount);
-    for (let partition = 0; partition < input.partitionCount; partition++) {
-      const task = { partition, definition, input, store, clock, memoryUsers, onFate };
-      tasks.push(await PartitionTask.open(task));
-    }
-    return new SessionProcessor(options, tasks);
+    const processor = new SessionProcessor(options);
+    const partitions = Array.from({ length: options.input.partitionCount }, (_, index) => index);
+    await processor.assign(partitions);
+    return processor;
   }
 
-  /** Fills the live cache from the state, as a new owner must; call it before `start`. */
-  async restoreLive(): Promise<void> {
-    const { store, live, input } = this.#options;
-    for (let partition = 0; partition < input.partitionCount; partition++) {
-      let updates: LiveUpdate[] = [];
-      for await (const { key, value } of store.scan(partition, USER_PREFIX)) {
-        const userId = userIdOf(key);
-        if (decodeUser(userId, value).newestLive() === null) continue;
-        updates.push({ userId, session: value });
-        if (updates.length < RESTORE_CHUNK) continue;
-        await live.publish(partition, 0, updates);
-        updates = [];
-      }
-      await live.publish(partition, 0, updates);
+  /**
+   * Starts no more turns and commits, forgets what is not committed, and resolves when the commit
+   * under way is over. Until the next `assign` every partition counts as restoring.
+   */
+  async pause(): Promise<void> {
+    this.#assignment.drop();
+    await this.#commit.catch(() => {});
+  }
+
+  /**
+   * Takes up these partitions, and no others, from what is committed; each begins as soon as it is
+   * open. Resolves when all are, or when a newer assignment has taken its place.
+   */
+  async assign(partitions: readonly number[]): Promise<void> {
+    this.#assignment.drop();
+    const assignment = new Assignment(partitions);
+    this.#assignment = assignment;
+    this.#tellWaiters();
+    // One opening of a partition follows another, and none goes on beside its commit.
+    await Promise.all([this.#opening, this.#commit.catch(() => {})]);
+    if (assignment.isOver) return;
+    const opening = Promise.all(partitions.map((each) => this.#open(assignment, each)));
+    this.#opening = opening.catch(() => {});
+    try {
+      await opening;
+    } catch (error) {
+      if (assignment.isOver) return;
+      this.#fail(error);
+      throw error;
     }
-    this.#state = 'running';
+  }
+
+  /** Fills the live cache from the state, as a new owner must. */
+  async restoreLive(): Promise<void> {
+    for (const { number } of this.#assignment.tasks) await this.restoreLiveOf(number);
+  }
+
+  /** The same for one partition; nothing where it is not open here. */
+  async restoreLiveOf(partition: number): Promise<void> {
+    const { store, live } = this.#options;
+    const { signal } = this.#assignment;
+    if (this.#assignment.task(partition) === undefined) return;
+    await restoreLive(store, live, partition, signal);
   }
 
   /** Runs until `close`; rejects when something that it can't go on without fails. */
   start(): Promise<void> {
-    const stop = this.#options.input.onAppend(() => this.#wake());
-    this.#state = 'running';
-    this.#running = this.#run()
-      .catch((error: unknown) => {
-        this.#state = 'stopped';
-        this.#reason = error instanceof Error ? error.message : String(error);
-        throw error;
-      })
-      .finally(stop);
-    return this.#running;
+    const { input } = this.#options;
+    this.#isStarted = true;
+    const stop = input.onAppend((partition) => this.#assignment.wake(partition));
+    for (const task of this.#assignment.tasks) this.#startTurns(this.#assignment, task);
+    this.#commits().catch((error) => this.#fail(error));
+    return this.#ended.promise.finally(stop);
   }
 
-  /** Finishes the turn, commits and publishes what changed, and stops. */
+  /** Finishes the turns, commits and publishes what changed, and stops. */
   async close(): Promise<void> {
-    this.#stop.abort();
-    this.#wake();
-    await this.#running?.catch(() => {});
-    this.#state = 'stopped';
-    for (const waiter of this.#waiters) waiter();
+    if (this.#isClosing) return this.#ended.promise.catch(() => {});
+    this.#isClosing = true;
+    this.#assignment.end();
+    this.#wakeCommitter();
+    await this.#commit.catch(() => {});
+    try {
+      if (this.#isStarted && this.#failure === null) await this.commit();
+      this.#ended.resolve();
+    } catch (error) {
+      // It belongs to whoever has it now.
+      if (error instanceof CommitAborted) this.#ended.resolve();
+      else this.#fail(error);
+    }
+    this.#assignment.drop();
+    this.#tellWaiters();
   }
 
   /** One turn of every partition; returns whether there may be more to do at once. */
   async turn(): Promise<boolean> {
-    const more = await Promise.all(this.#tasks.map((task) => task.turn()));
+    const more = await Promise.all(this.#assignment.tasks.map((task) => task.turn()));
     return more.includes(true);
   }
 
   /** Commits what changed since the last commit, and publishes it once it is stored. */
   async commit(): Promise<void> {
     const { store, live, clock, onCommit } = this.#options;
-    const commits = this.#tasks.filter((task) => task.hasChanges).map((task) => task.freeze());
-    if (commits.length === 0) return;
+    const assignment = this.#assignment;
+    const changed = assignment.tasks.filter((task) => task.hasChanges);
+    const commits = await Promise.all(changed.map((task) => task.freeze()));
+    if (commits.length === 0 || assignment.isDropped) return;
     const startMs = clock.monotonicMs();
     const positions = await store.commit(commits.map(({ commit }) => commit));
     for (const { task, freeze } of commits) task.committed(freeze);
@@ -140,139 +171,181 @@ export class SessionProcessor implements SessionQuery {
       ),
     );
     for (const { task, commit } of commits) task.visibleOffset = commit.checkpoint.nextOffset;
-    for (const waiter of this.#waiters) waiter();
+    this.#tellWaiters();
     onCommit?.(countUsers(commits), clock.monotonicMs() - startMs);
   }
 
-  async sessionsOf(userId: string): Promise<SessionRecord[]> {
+  async sessionsOf(userId: string): Promise<StateAnswer | null> {
     const { store, input, definition } = this.#options;
     const partition = partitionOf(userId, input.partitionCount);
-    const [record] = await store.getMany(partition, [userKey(userId)]);
-    if (!record) return [];
-    const { sessions } = decodeUser(userId, record);
-    const closed = sessions.filter((session) => !session.hasBody);
-    const bodies = await store.getMany(
-      partition,
-      closed.map((session) => sessionKey(userId, session.offset)),
-    );
-    for (const [index, session] of closed.entries()) {
-      const body = bodies[index];
-      if (body) decodeSession(userId, session, body);
-    }
+    const fresh = this.#freshness(partition);
+    if (fresh === null) return null;
     const identity = { logId: input.logId, partition };
-    return (
-      sessions
-        // One that a commit settled between the two reads is no longer among the unsettled.
-        .filter((session) => session.hasBody)
-        .sort((one, other) => other.end - one.end)
-        .map((session) => {
-          const open = session.tiersPassed === 0;
-          const tier = open ? null : session.tiersPassed - 1;
-          const state = open ? 'active' : session.revision > 1 ? 'amended' : 'closed';
-          return describe(identity, definition, userId, session, state, tier);
-        })
-    );
+    return { ...fresh, sessions: await committedSessions(store, definition, identity, userId) };
   }
 
   async waitVisible(partition: number, offset: number, timeoutMs: number): Promise<boolean> {
-    const task = this.#tasks[partition];
-    if (task === undefined) return false;
     const { clock } = this.#options;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
-    while (task.visibleOffset <= offset) {
+    while (!this.isVisible(partition, offset)) {
       const leftMs = deadlineMs - clock.monotonicMs();
-      if (leftMs <= 0 || this.#state === 'stopped') return false;
+      if (leftMs <= 0 || this.#isOver || !this.#assignment.has(partition)) return false;
       await this.#published(leftMs);
     }
     return true;
   }
 
+  /** Whether `offset` of the partition is committed and published, as far as is known here. */
+  isVisible(partition: number, offset: number): boolean {
+    return offset < (this.#assignment.task(partition)?.visibleOffset ?? 0);
+  }
+
+  /** Of the partitions assigned here, in their order. */
   status(): PartitionStatus[] {
+    return this.#assignment.partitions.map((partition) => this.#statusOf(partition));
+  }
+
+  get #isOver(): boolean {
+    return this.#isClosing || this.#failure !== null;
+  }
+
+  #statusOf(partition: number): PartitionStatus {
     const { input } = this.#options;
-    return this.#tasks.map((task, partition) => {
-      const clockMs = task.partition.clock;
-      return {
-        partition,
-        logId: input.logId,
-        visibleOffset: task.visibleOffset,
-        endOffset: input.endOffset(partition),
-        clockMs: Number.isFinite(clockMs) ? clockMs : null,
-        sendingClockMs: Number.isFinite(clockMs) ? task.sendingClock() : null,
-        usersInMemory: task.partition.users.size,
-        counts: task.partition.counts,
-        state: this.#state,
-        reason: this.#reason,
-      };
-    });
+    const task = this.#assignment.task(partition);
+    const clockMs = task?.partition.clock ?? Number.NEGATIVE_INFINITY;
+    return {
+      partition,
+      logId: input.logId,
+      visibleOffset: task?.visibleOffset ?? null,
+      endOffset: input.endOffset(partition),
+      clockMs: Number.isFinite(clockMs) ? clockMs : null,
+      sendingClockMs: Number.isFinite(clockMs) ? task!.sendingClock() : null,
+      usersInMemory: task?.partition.users.size ?? 0,
+      counts: task?.partition.counts ?? null,
+      state: this.#isOver ? 'stopped' : task === undefined ? 'restoring' : 'running',
+      reason: this.#failure?.message ?? null,
+    };
   }
 
-  async #run(): Promise<void> {
-    const { clock, commitIntervalMs } = this.#options;
-    while (!this.#stop.signal.aborted) {
-      const woken = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      const more = await this.turn();
-      const sinceMs = clock.monotonicMs() - this.#lastCommitMs;
-      const full = this.#changedUsers() >= COMMIT_USERS;
-      // In a backlog nobody waits for the newest event: larger commits write each user less often.
-      const dueMs = more ? Math.max(commitIntervalMs, BACKLOG_COMMIT_MS) : commitIntervalMs;
-      if (full || sinceMs >= dueMs) {
-        // Turns go on while a commit is stored, but one commit follows the other.
-        if (this.#committing && full) await this.#commit;
-        if (!this.#committing) this.#startCommit();
-      }
-      await this.#failedCommit();
-      if (more) {
-        // Requests are served between two turns, however long the backlog.
-        await setImmediate();
-        continue;
-      }
-      if (this.#tasks.some((task) => task.hasChanges)) await this.#pause(commitIntervalMs, woken);
-      else await this.#pause(IDLE_TURN_MS, woken);
+  /** Where an answer about a partition comes from, and how fresh it is. */
+  #freshness(partition: number): Omit<StateAnswer, 'sessions'> | null {
+    const { clock, isOwner = () => true, standbyAsOfMs = () => null } = this.#options;
+    const nowMs = clock.nowMs();
+    if (this.#assignment.task(partition) !== undefined) {
+      return { source: isOwner() ? 'state' : 'standby', asOfMs: nowMs };
     }
-    await this.#commit;
-    await this.commit();
+    const asOfMs = standbyAsOfMs(partition);
+    return asOfMs === null ? null : { source: 'standby', asOfMs };
   }
 
-  #startCommit(): void {
-    this.#lastCommitMs = this.#options.clock.monotonicMs();
-    this.#committing = true;
-    this.#commit = this.commit().finally(() => {
-      this.#committing = false;
-      this.#wake();
+  async #open(assignment: Assignment, partition: number): Promise<void> {
+    const { input, definition, store, clock, memoryUsers, onFate = () => {} } = this.#options;
+    const { signal, partitions } = assignment;
+    const task = await PartitionTask.open({
+      ...{ partition, definition, input, store, clock, onFate, signal },
+      memoryUsers: Math.ceil(memoryUsers / partitions.length),
     });
-    // It is awaited, and its failure thrown, by the loop.
-    this.#commit.catch(() => {});
+    if (assignment.isOver) return;
+    assignment.add(task);
+    this.#tellWaiters();
+    if (this.#isStarted) this.#startTurns(assignment, task);
   }
 
-  /** Throws when the last commit failed. */
-  async #failedCommit(): Promise<void> {
-    if (!this.#committing) await this.#commit;
+  #startTurns(assignment: Assignment, task: PartitionTask): void {
+    this.#turns(assignment, task).catch((error) => {
+      // What an assignment does that has been dropped is of no account.
+      if (!assignment.isDropped) this.#fail(error);
+    });
   }
 
-  #changedUsers(): number {
-    return this.#tasks.reduce((sum, task) => sum + task.partition.changedUsers, 0);
+  async #turns(assignment: Assignment, task: PartitionTask): Promise<void> {
+    const { clock } = this.#options;
+    while (!assignment.isOver) {
+      const nap = assignment.nap(task.number, clock);
+      const more = await task.turn();
+      assignment.setBusy(task, more);
+      this.#wakeCommitter();
+      // Turns go on while a commit is stored, as long as memory holds what they change.
+      if (this.#isCommitting && this.#isFull()) await this.#commit.catch(() => {});
+      // Requests are served between two turns, however long the backlog.
+      if (more) await setImmediate();
+      else await nap(IDLE_TURN_MS);
+    }
   }
 
-  async #pause(durationMs: number, woken: Promise<void>): Promise<void> {
-    const over = new AbortController();
-    await Promise.race([this.#options.clock.sleep(durationMs, over.signal), woken]);
-    over.abort();
+  /** One commit follows the other, each when it is due. */
+  async #commits(): Promise<void> {
+    const { clock } = this.#options;
+    while (!this.#isOver) {
+      const over = new AbortController();
+      this.#wakeCommitter = () => over.abort();
+      const waitMs = this.#commitDueInMs();
+      if (waitMs > 0) await clock.sleep(waitMs, over.signal);
+      else await this.#commitNow();
+    }
+  }
+
+  #commitDueInMs(): number {
+    const { clock, commitIntervalMs } = this.#options;
+    const { tasks, isBusy } = this.#assignment;
+    if (!tasks.some((task) => task.hasChanges)) return IDLE_TURN_MS;
+    if (this.#isFull()) return 0;
+    // In a backlog nobody waits for the newest event: larger commits write each user less often.
+    const dueMs = isBusy ? Math.max(commitIntervalMs, BACKLOG_COMMIT_MS) : commitIntervalMs;
+    return this.#lastCommitMs + dueMs - clock.monotonicMs();
+  }
+
+  async #commitNow(): Promise<void> {
+    this.#lastCommitMs = this.#options.clock.monotonicMs();
+    this.#isCommitting = true;
+    try {
+      this.#commit = this.commit();
+      await this.#commit;
+      this.#abortedCommits = 0;
+    } catch (error) {
+      if (!(error instanceof CommitAborted)) throw error;
+      void this.#reopen();
+    } finally {
+      this.#isCommitting = false;
+    }
+  }
+
+  /** After a commit that was taken back: all partitions again, unless others are assigned. */
+  async #reopen(): Promise<void> {
+    const assignment = this.#assignment;
+    assignment.drop();
+    const aborted = this.#abortedCommits++;
+    const waitMs = aborted === 0 ? 0 : Math.min(REOPEN_MS * 2 ** (aborted - 1), LONGEST_REOPEN_MS);
+    if (waitMs > 0) await this.#options.clock.sleep(waitMs);
+    if (this.#assignment !== assignment || this.#isOver) return;
+    // A failure has been told by then.
+    await this.assign(assignment.partitions).catch(() => {});
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+    this.#assignment.end();
+    this.#wakeCommitter();
+    this.#tellWaiters();
+    this.#ended.reject(this.#failure);
+  }
+
+  #isFull(): boolean {
+    const { tasks } = this.#assignment;
+    return tasks.reduce((sum, task) => sum + task.partition.changedUsers, 0) >= COMMIT_USERS;
+  }
+
+  #tellWaiters(): void {
+    for (const waiter of this.#waiters) waiter();
   }
 
   #published(timeoutMs: number): Promise<void> {
     const over = new AbortController();
-    const published = new Promise<void>((resolve) => {
-      const waiter = () => {
-        this.#waiters.delete(waiter);
-        resolve();
-        over.abort();
-      };
-      this.#waiters.add(waiter);
-      void this.#options.clock.sleep(timeoutMs, over.signal).then(waiter);
+    const waiter = () => over.abort();
+    this.#waiters.add(waiter);
+    return this.#options.clock.sleep(timeoutMs, over.signal).finally(() => {
+      this.#waiters.delete(waiter);
     });
-    return published;
   }
 }
 
