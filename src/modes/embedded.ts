@@ -5,17 +5,19 @@ import type { Config } from '../config.ts';
 import { LullError } from '../errors.ts';
 import type { History } from '../history/history.ts';
 import { openEmbeddedHistory } from '../history/pglite.ts';
+import { refusePortTaken } from '../http/server.ts';
 import type { Live } from '../live/live.ts';
 import { openProcessLive } from '../live/process-live.ts';
 import type { Topic } from '../log/log.ts';
 import { openSegmentLog } from '../log/segment-log.ts';
 import type { Clock } from '../ops/clock.ts';
+import { type HealthPart, healthOf } from '../ops/health.ts';
 import type { Lifecycle } from '../ops/lifecycle.ts';
 import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { diskBytes, type Retention, startRetention } from '../ops/retention.ts';
-import { refusePortTaken, startApiGateway } from '../services/api-gateway/gateway.ts';
-import type { HealthPart, IntakeClosed, RateControl } from '../services/api-gateway/options.ts';
+import { startApiGateway } from '../services/api-gateway/gateway.ts';
+import type { IntakeClosed, RateControl } from '../services/api-gateway/options.ts';
 import {
   type BackfillProgress,
   type EventProducer,
@@ -103,17 +105,14 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     sessions,
     query: processor,
     intake: () => (isReady ? null : BACK_FILLING),
-    health: () => {
-      const parts = [
+    health: () =>
+      healthOf([
         ...processorHealth(processor),
         analytics.health(),
         ...producerHealth(producer),
         retentionHealth(retention),
         intakeHealth(isReady),
-      ];
-      const status = parts.every((part) => part.status === 'ok') ? 'ok' : 'degraded';
-      return { status, parts };
-    },
+      ]),
     ready: () => isReady,
     metrics,
     rate: producer === null ? null : rateOf(producer),

@@ -20,6 +20,8 @@ const ERRORS = /^src\/errors\.ts$/;
 const OPS = /^src\/ops\//;
 const INTERFACES = /^src\/(log\/log|state\/state|state\/query|live\/live|history\/history)\.ts$/;
 const SETTINGS = /^src\/(config|setting)\.ts$/;
+const HTTP = /^src\/http\//;
+const WEB = /^(fastify|typebox|@fastify\/)/;
 const NODE = /^node:/;
 const ANYTHING = /^/;
 
@@ -33,6 +35,7 @@ const ZONES: readonly Zone[] = [
   implementations('state', /^rocksdb-native$/),
   implementations('live', /^redis$/),
   implementations('history', /^(@electric-sql\/pglite(\/\w+)?|pg)$/),
+  { files: HTTP, mayImport: [HTTP, INTERFACES, CORE, OPS, ERRORS, NODE, WEB] },
   service('event-producer'),
   service('session-processor'),
   service('session-analytics'),
@@ -64,8 +67,7 @@ function implementations(folder: string, driver: RegExp): Zone {
 
 function service(name: string): Zone {
   const own = new RegExp(`^src/services/${name}/`);
-  const web = /^(fastify|typebox|@fastify\/)/;
-  return { files: own, mayImport: [own, INTERFACES, CORE, OPS, ERRORS, NODE, web] };
+  return { files: own, mayImport: [own, HTTP, INTERFACES, CORE, OPS, ERRORS, NODE, WEB] };
 }
 
 const isTest = (path: string) => /\.(test|contract)\.ts$/.test(path);

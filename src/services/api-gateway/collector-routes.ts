@@ -4,11 +4,12 @@ import { gunzip } from 'node:zlib';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { Type } from 'typebox';
 import { LullError } from '../../errors.ts';
+import { Refused } from '../../http/refusals.ts';
+import { REFUSALS } from '../../http/schemas.ts';
+import type { App } from '../../http/server.ts';
 import { type Collected, collect, MAX_BODY_BYTES } from './collector.ts';
-import { collectorMetrics } from './gateway-metrics.ts';
-import type { App, GatewayOptions } from './options.ts';
-import { Refused } from './request-errors.ts';
-import { REFUSALS } from './schemas.ts';
+import { collectorMetrics } from './collector-metrics.ts';
+import type { GatewayOptions } from './options.ts';
 
 /** Bytes of bodies being received, decoded or appended. */
 const MAX_IN_FLIGHT_BYTES = 128 * 1024 * 1024;

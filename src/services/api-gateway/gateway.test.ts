@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { type OpenGateway, openGateway } from '../../../test/support/open-gateway.ts';
-import { refusePortTaken } from './gateway.ts';
-import type { HealthReport } from './options.ts';
+import { refusePortTaken } from '../../http/server.ts';
+import type { HealthReport } from '../../ops/health.ts';
 
 let gateway: OpenGateway;
 let isReady = true;

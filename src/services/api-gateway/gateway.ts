@@ -1,170 +1,32 @@
 /** The HTTP face: REST, the collector, streams, metrics, OpenAPI and the pages, on one port. */
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { type FastifyInstance, fastify } from 'fastify';
-import { LullError } from '../../errors.ts';
+import { historyRoutes } from '../../http/history-routes.ts';
+import { operationRoutes } from '../../http/operation-routes.ts';
+import { type HttpServer, startHttpServer } from '../../http/server.ts';
 import { collectorRoutes } from './collector-routes.ts';
-import { measureRequests } from './gateway-metrics.ts';
 import { liveRoutes } from './live-routes.ts';
 import { openApiOptions } from './openapi.ts';
-import { analyticsRoutes, operationRoutes } from './operation-routes.ts';
 import type { GatewayOptions } from './options.ts';
 import { pageRoutes } from './page-routes.ts';
-import { handleErrors, handleUnknownRoutes, refusalOf, sendRefusal } from './request-errors.ts';
-import { SHARED_SCHEMAS } from './schemas.ts';
+import { rateRoutes } from './rate-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
 
-/** Of bodies other than events. */
-const BODY_BYTES = 64 * 1024;
-const MAX_CONNECTIONS = 10_000;
-const HEADERS_TIMEOUT_MS = 10_000;
-/** For a request to arrive whole; answers are not bounded by it. */
-const REQUEST_TIMEOUT_MS = 60_000;
-const KEEP_ALIVE_TIMEOUT_MS = 72_000;
-/** How long requests under way may take once the gateway closes. */
-const DRAIN_MS = 5000;
-/** Longest header block that Node takes is 16 kB, so no parameter is cut short of its own check. */
-const MAX_PARAM_CHARS = 16_384;
-
-/** Paths that need no token: what probes and scrapers ask for. */
-const OPEN_PATHS = new Set(['/health', '/ready', '/metrics']);
-
-export interface Gateway {
-  readonly url: string;
-  /** Ends streams, lets requests under way finish for 5 s, and stops listening. */
-  close(): Promise<void>;
-}
-
-/** Listens; rejects with `port_taken` when the port is in use, `address_unusable` else. */
-export async function startApiGateway(options: GatewayOptions): Promise<Gateway> {
-  const app = fastify({
-    logger: false,
-    bodyLimit: BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
-    // Answered by the routes themselves while closing, so that refusals keep their form.
-    return503OnClosing: false,
-    routerOptions: { maxParamLength: MAX_PARAM_CHARS },
-    ajv: { customOptions: { verbose: true, removeAdditional: false } },
-    frameworkErrors: (error, _request, reply) => {
-      const { status, ...refusal } = refusalOf(error);
-      sendRefusal(reply, status, refusal);
-    },
-    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket),
-  }).withTypeProvider<TypeBoxTypeProvider>();
-
-  for (const schema of SHARED_SCHEMAS) app.addSchema(schema);
-  // Whatever a body is called, it is read as JSON.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
-  handleErrors(app, options.logger);
-  handleUnknownRoutes(app);
-  measureRequests(app, options.metrics);
-  setCommonHeaders(app);
-  if (options.token !== null) requireToken(app, options.token);
-  await app.register(swagger, openApiOptions(options.token !== null));
-  app.register(async (routes) => {
-    const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
-    collectorRoutes(typed, options);
-    liveRoutes(typed, options);
-    sessionRoutes(typed, options);
-    analyticsRoutes(typed, options);
-    streamRoutes(typed, options);
-    operationRoutes(typed, options);
-    pageRoutes(typed, options);
+/** Closing it also ends its streams, with a reason. */
+export function startApiGateway(options: GatewayOptions): Promise<HttpServer> {
+  return startHttpServer(options, async (app) => {
+    await app.register(swagger, openApiOptions(options.token !== null));
+    app.register(async (routes) => {
+      const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
+      collectorRoutes(typed, options);
+      liveRoutes(typed, options);
+      historyRoutes(typed, options);
+      sessionRoutes(typed, options);
+      streamRoutes(typed, options);
+      operationRoutes(typed, options);
+      if (options.rate !== null) rateRoutes(typed, options.rate);
+      pageRoutes(typed, options);
+    });
   });
-
-  app.server.maxConnections = MAX_CONNECTIONS;
-  const url = await listen(app, options);
-  return { url, close: () => close(app) };
-}
-
-/** Rejects as `startApiGateway` would, in time to leave everything else undone. */
-export async function refusePortTaken({ host, port }: Address): Promise<void> {
-  const server = createServer();
-  try {
-    server.listen({ host, port });
-    await once(server, 'listening');
-  } catch (error) {
-    throw listenError(error, { host, port });
-  }
-  server.close();
-  await once(server, 'close');
-}
-
-type Address = Pick<GatewayOptions, 'host' | 'port'>;
-
-async function listen(app: FastifyInstance, { host, port }: GatewayOptions): Promise<string> {
-  try {
-    return await app.listen({ host, port });
-  } catch (error) {
-    await app.close();
-    throw listenError(error, { host, port });
-  }
-}
-
-function listenError(cause: unknown, { host, port }: Address): unknown {
-  const { code, syscall } = cause as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE') {
-    const hint = `choose another port: npm start -- --port ${port < 60_000 ? port + 10 : 8090}`;
-    return new LullError('port_taken', `port ${port} is in use`, { cause, hint });
-  }
-  if (syscall === undefined) return cause;
-  const message = `${host}, port ${port} can't be listened on: ${code}`;
-  return new LullError('address_unusable', message, { cause });
-}
-
-async function close(app: FastifyInstance): Promise<void> {
-  const timer = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
-  // A connection that falls idle only now would be kept for its next request.
-  const idle = setInterval(() => app.server.closeIdleConnections(), 50);
-  await app.close();
-  clearInterval(idle);
-  clearTimeout(timer);
-}
-
-function setCommonHeaders(app: FastifyInstance): void {
-  app.addHook('onRequest', (_request, reply, done) => {
-    reply.header('x-content-type-options', 'nosniff');
-    reply.header('cache-control', 'no-store');
-    done();
-  });
-}
-
-/** Compares hashes, so that neither the time taken nor the length tells anything of the token. */
-function requireToken(app: FastifyInstance, token: string): void {
-  const expected = digest(`Bearer ${token}`);
-  app.addHook('onRequest', (request, reply, done) => {
-    if (OPEN_PATHS.has(request.routeOptions.url ?? '')) return done();
-    const given = (request.headers.authorization ?? '').replace(/^bearer +/i, 'Bearer ');
-    if (timingSafeEqual(digest(given), expected)) return done();
-    reply.header('www-authenticate', 'Bearer');
-    done(new LullError('unauthorized', given === '' ? 'a token is needed' : 'the token is wrong'));
-  });
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
-}
-
-/** What can't be parsed as HTTP at all never reaches a route: answered on the bare socket. */
-function answerBrokenRequest(error: NodeJS.ErrnoException, socket: import('node:net').Socket) {
-  if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
-  const tooLong = error.code === 'HPE_HEADER_OVERFLOW';
-  const timedOut = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const status = tooLong ? 431 : timedOut ? 408 : 400;
-  const reason = tooLong ? 'Headers Too Large' : timedOut ? 'Request Timeout' : 'Bad Request';
-  const { status: _status, ...refusal } = refusalOf(
-    Object.assign(new Error(), { statusCode: status, code: '', name: '' }),
-  );
-  const body = JSON.stringify({ error: refusal });
-  socket.end(
-    `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }

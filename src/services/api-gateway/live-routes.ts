@@ -5,10 +5,7 @@ import { partitionOf } from '../../core/hash.ts';
 import type { SessionRecord } from '../../core/output.ts';
 import { parseTime } from '../../core/time.ts';
 import { LullError } from '../../errors.ts';
-import type { LiveAnswer, LiveFilter } from '../../live/live.ts';
-import { checkId, fromLive, fromStore } from './answers.ts';
-import type { App, GatewayOptions } from './options.ts';
-import { waitForWrite } from './position.ts';
+import { checkId } from '../../http/ids.ts';
 import {
   cursor,
   limit,
@@ -21,7 +18,12 @@ import {
   sessionFilters,
   UserParams,
   WriteHeaders,
-} from './schemas.ts';
+} from '../../http/schemas.ts';
+import type { App } from '../../http/server.ts';
+import type { LiveAnswer, LiveFilter } from '../../live/live.ts';
+import { fromLive, fromStore } from './answers.ts';
+import type { GatewayOptions } from './options.ts';
+import { waitForWrite } from './position.ts';
 
 const tags = ['sessions'];
 

@@ -1,25 +1,14 @@
 /** What the gateway is given: its address, the interfaces that it answers from, and who may ask. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { SessionDefinition } from '../../core/definition.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { History } from '../../history/history.ts';
 import type { Live } from '../../live/live.ts';
 import type { Topic, TopicReader } from '../../log/log.ts';
 import type { Clock } from '../../ops/clock.ts';
+import type { HealthReport } from '../../ops/health.ts';
 import type { Logger } from '../../ops/logger.ts';
 import type { Metrics } from '../../ops/metrics.ts';
 import type { SessionQuery } from '../../state/query.ts';
-
-/** Fastify, with types taken from each route's schemas. */
-export type App = FastifyInstance<
-  RawServerDefault,
-  IncomingMessage,
-  ServerResponse,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->;
 
 export interface GatewayOptions {
   readonly host: string;
@@ -52,18 +41,6 @@ export interface IntakeClosed {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryAfterSeconds: number;
-}
-
-export interface HealthReport {
-  readonly status: 'ok' | 'degraded';
-  readonly parts: readonly HealthPart[];
-}
-
-export interface HealthPart {
-  readonly name: string;
-  readonly status: 'ok' | 'degraded' | 'down';
-  /** Why it is not ok, in words. */
-  readonly reason: string | null;
 }
 
 export interface RateControl {

@@ -1,8 +1,9 @@
 /** What people open in a browser: the links page, the description of the API, its style. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { App } from '../../http/server.ts';
 import { docsPage } from './docs-page.ts';
 import { homePage } from './home-page.ts';
-import type { App, GatewayOptions } from './options.ts';
+import type { GatewayOptions } from './options.ts';
 import { STYLE_SHEET } from './style-sheet.ts';
 
 const DAY_MS = 86_400_000;

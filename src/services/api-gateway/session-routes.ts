@@ -1,75 +1,20 @@
-/** Reading what has been: a user's history, converted sessions, one session by its id. */
-import { Type } from 'typebox';
+/** Reading one session by its id, live or closed. */
 import { LullError } from '../../errors.ts';
-import { checkId, fromLive, fromStore } from './answers.ts';
-import type { App, GatewayOptions } from './options.ts';
+import { checkId } from '../../http/ids.ts';
+import { REFUSALS, SessionAnswerRef, SessionParams, WriteHeaders } from '../../http/schemas.ts';
+import type { App } from '../../http/server.ts';
+import { fromLive, fromStore } from './answers.ts';
+import type { GatewayOptions } from './options.ts';
 import { waitForWrite } from './position.ts';
-import {
-  cursor,
-  limit,
-  pageOf,
-  parameters,
-  REFUSALS,
-  SessionAnswerRef,
-  SessionParams,
-  SessionRef,
-  UserParams,
-  WriteHeaders,
-} from './schemas.ts';
-
-const tags = ['sessions'];
 
 export function sessionRoutes(app: App, options: GatewayOptions): void {
-  historyOfUser(app, options);
-  converted(app, options);
-  sessionById(app, options);
-}
-
-function historyOfUser(app: App, { history }: GatewayOptions): void {
-  app.get(
-    '/api/sessions/history/:userId',
-    {
-      schema: {
-        summary: "A user's closed sessions, newest first",
-        tags,
-        params: UserParams,
-        querystring: parameters({ limit: limit(50), cursor: Type.Optional(cursor) }),
-        response: { 200: pageOf(SessionRef), ...REFUSALS },
-      },
-    },
-    async ({ params, query: { limit, cursor = null } }) => {
-      const page = await history.ofUser(checkId('userId', params.userId), limit, cursor);
-      return { items: [...page.items], nextCursor: page.nextCursor };
-    },
-  );
-}
-
-function converted(app: App, { history }: GatewayOptions): void {
-  app.get(
-    '/api/sessions/converted',
-    {
-      schema: {
-        summary: 'Closed sessions with a purchase, newest first',
-        tags,
-        querystring: parameters({ size: limit(20), cursor: Type.Optional(cursor) }),
-        response: { 200: pageOf(SessionRef), ...REFUSALS },
-      },
-    },
-    async ({ query: { size, cursor = null } }) => {
-      const page = await history.converted(size, cursor);
-      return { items: [...page.items], nextCursor: page.nextCursor };
-    },
-  );
-}
-
-function sessionById(app: App, options: GatewayOptions): void {
   const { live, history, clock } = options;
   app.get(
     '/api/sessions/:sessionId',
     {
       schema: {
         summary: 'One session by its id; an absorbed id answers with its survivor',
-        tags,
+        tags: ['sessions'],
         params: SessionParams,
         headers: WriteHeaders,
         response: { 200: SessionAnswerRef, ...REFUSALS },

@@ -2,9 +2,10 @@
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { LullError } from '../../errors.ts';
-import { checkId } from './answers.ts';
-import type { App, GatewayOptions } from './options.ts';
-import { parameters, REFUSALS, sessionFilters, UserParams } from './schemas.ts';
+import { checkId } from '../../http/ids.ts';
+import { parameters, REFUSALS, sessionFilters, UserParams } from '../../http/schemas.ts';
+import type { App } from '../../http/server.ts';
+import type { GatewayOptions } from './options.ts';
 import { SessionStream } from './session-stream.ts';
 import { frameOf, StreamClient } from './stream-client.ts';
 import { STREAM_STATES, type StreamFilter, type StreamState } from './stream-filter.ts';

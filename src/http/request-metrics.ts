@@ -1,6 +1,6 @@
-/** What the gateway counts and times. */
+/** Requests, counted and timed by route. */
 import type { FastifyInstance } from 'fastify';
-import type { Metrics } from '../../ops/metrics.ts';
+import type { Metrics } from '../ops/metrics.ts';
 
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5];
 
@@ -23,25 +23,4 @@ export function measureRequests(app: FastifyInstance, metrics: Metrics): void {
     if (!route.includes('stream')) latency.observe({ route }, reply.elapsedTime / 1000);
     done();
   });
-}
-
-export interface CollectorMetrics {
-  accepted(count: number): void;
-  rejected(code: string): void;
-}
-
-export function collectorMetrics(metrics: Metrics): CollectorMetrics {
-  const accepted = metrics.counter(
-    'lull_collector_events_accepted_total',
-    'Events taken into the log over HTTP',
-  );
-  const rejected = metrics.counter(
-    'lull_collector_events_rejected_total',
-    'Events refused over HTTP, by reason',
-    ['code'],
-  );
-  return {
-    accepted: (count) => accepted.inc(count),
-    rejected: (code) => rejected.inc({ code }),
-  };
 }

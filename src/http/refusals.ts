@@ -1,7 +1,7 @@
 /** Refusals: every one has the form {"error":{"code","message","hint"}} and the right status. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ERRORS, type ErrorCode, LullError } from '../../errors.ts';
-import type { Logger } from '../../ops/logger.ts';
+import { ERRORS, type ErrorCode, LullError } from '../errors.ts';
+import type { Logger } from '../ops/logger.ts';
 
 /** Seconds to wait that are given with a 503 or 507 that names none of its own. */
 const RETRY_AFTER_SECONDS = 1;

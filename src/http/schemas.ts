@@ -1,6 +1,6 @@
 /** The shapes that requests take and answers have: checked, serialized and documented by these. */
 import { type TProperties, type TSchema, Type } from 'typebox';
-import type { SessionRecord } from '../../core/output.ts';
+import type { SessionRecord } from '../core/output.ts';
 
 const nullableText = (description: string) =>
   Type.Unsafe<string | null>({ type: ['string', 'null'], description });

@@ -1,0 +1,83 @@
+/** What operators and programs ask of the process itself: health, ready, metrics. */
+import { Type } from 'typebox';
+import { LullError } from '../errors.ts';
+import type { HealthReport } from '../ops/health.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import { REFUSALS } from './schemas.ts';
+import type { App } from './server.ts';
+
+export interface OperationOptions {
+  readonly health: () => HealthReport;
+  readonly ready: () => boolean;
+  readonly metrics: Metrics;
+}
+
+const METRICS = {
+  description: 'All of this process',
+  content: { 'text/plain': { schema: Type.String() } },
+};
+
+const nullableText = Type.Unsafe<string | null>({ type: ['string', 'null'] });
+
+export function operationRoutes(app: App, options: OperationOptions): void {
+  app.get(
+    '/health',
+    {
+      schema: {
+        summary: 'Whether the process can serve, and which parts are not as they should be',
+        tags: ['operations'],
+        security: [],
+        response: {
+          200: Type.Object(
+            {
+              status: Type.String({ description: 'ok or degraded' }),
+              parts: Type.Array(
+                Type.Object({ name: Type.String(), status: Type.String(), reason: nullableText }),
+              ),
+            },
+            { description: 'It can; `degraded` names the parts that are not well' },
+          ),
+        },
+      },
+    },
+    () => {
+      const { status, parts } = options.health();
+      return { status, parts: [...parts] };
+    },
+  );
+
+  app.get(
+    '/ready',
+    {
+      schema: {
+        summary: '200 once restore and back-fill can be seen in history, 503 until then',
+        tags: ['operations'],
+        security: [],
+        response: {
+          200: Type.Object({ ready: Type.Boolean() }, { description: 'It is' }),
+          ...REFUSALS,
+        },
+      },
+    },
+    () => {
+      if (!options.ready()) throw new LullError('not_ready', 'starting: not everything is there');
+      return { ready: true };
+    },
+  );
+
+  app.get(
+    '/metrics',
+    {
+      schema: {
+        summary: "Metrics in Prometheus' text format",
+        tags: ['operations'],
+        security: [],
+        response: { 200: METRICS },
+      },
+    },
+    async (_request, reply) => {
+      const text = await options.metrics.text();
+      return reply.type(options.metrics.contentType).send(text);
+    },
+  );
+}
