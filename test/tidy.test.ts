@@ -47,6 +47,8 @@ const PLANTS: readonly [rule: string, path: string, breach: string, harmless: st
   ['imports follow', 'src/log/log.ts', "import '@node-rs/crc32';", "import '../core/event.ts';"],
   ['imports follow', 'src/log/a.ts', "import '../state/a.ts';", "import '@node-rs/crc32';"],
   ['imports follow', 'src/state/a.ts', "import 'pg';", "import 'rocksdb-native';"],
+  ['imports follow', 'src/log/kafka-a.ts', "import 'pg';", "import '../kafka/a.ts';"],
+  ['imports follow', 'src/kafka/a.ts', "import '../core/event.ts';", "import '../core/hash.ts';"],
   ['imports follow', 'src/live/a.ts', "import '../services/api-gateway/a.ts';", "import 'redis';"],
   [
     'imports follow',

@@ -22,6 +22,7 @@ const INTERFACES = /^src\/(log\/log|state\/state|state\/query|live\/live|history
 const SETTINGS = /^src\/(config|setting)\.ts$/;
 const HTTP = /^src\/http\//;
 const WEB = /^(fastify|typebox|@fastify\/)/;
+const KAFKA = /^src\/kafka\//;
 const NODE = /^node:/;
 const ANYTHING = /^/;
 
@@ -31,8 +32,15 @@ const ZONES: readonly Zone[] = [
   { files: /^src\/index\.ts$/, mayImport: [CORE] },
   { files: ERRORS, mayImport: [] },
   { files: INTERFACES, mayImport: [CORE, INTERFACES] },
-  implementations('log', /^@node-rs\/crc32$/),
-  implementations('state', /^rocksdb-native$/),
+  {
+    files: KAFKA,
+    mayImport: [
+      ...[KAFKA, OPS, ERRORS, NODE, /^src\/core\/hash\.ts$/],
+      /^(@platformatic\/kafka|@node-rs\/crc32)$/,
+    ],
+  },
+  implementations('log', /^@node-rs\/crc32$/, KAFKA),
+  implementations('state', /^rocksdb-native$/, KAFKA),
   implementations('live', /^redis$/),
   implementations('history', /^(@electric-sql\/pglite(\/\w+)?|pg)$/),
   { files: HTTP, mayImport: [HTTP, INTERFACES, CORE, OPS, ERRORS, NODE, WEB] },
@@ -60,9 +68,9 @@ const ZONES: readonly Zone[] = [
   { files: /^src\/modes\//, mayImport: [ANYTHING] },
 ];
 
-function implementations(folder: string, driver: RegExp): Zone {
+function implementations(folder: string, ...drivers: RegExp[]): Zone {
   const own = new RegExp(`^src/${folder}/`);
-  return { files: own, mayImport: [own, INTERFACES, CORE, OPS, ERRORS, NODE, driver] };
+  return { files: own, mayImport: [own, INTERFACES, CORE, OPS, ERRORS, NODE, ...drivers] };
 }
 
 function service(name: string): Zone {
