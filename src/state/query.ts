@@ -11,6 +11,9 @@ export interface StateAnswer {
   readonly asOfMs: number;
 }
 
+/** Where a write can be read: in the live cache too, or in the state only. */
+export type Visibility = 'published' | 'committed';
+
 /** Interactive queries: committed state only, never what may still be aborted. */
 export interface SessionQuery {
   /**
@@ -19,10 +22,10 @@ export interface SessionQuery {
    */
   sessionsOf(userId: string): Promise<StateAnswer | null>;
   /**
-   * Resolves true once `offset` of the partition is committed and published, false after the wait,
-   * or where that can't be known.
+   * Resolves once `offset` of the partition is committed and, if that can be, published; with null
+   * after the wait, or where it can't be known.
    */
-  waitVisible(partition: number, offset: number, timeoutMs: number): Promise<boolean>;
+  waitVisible(partition: number, offset: number, timeoutMs: number): Promise<Visibility | null>;
 }
 
 export interface PartitionStatus {

@@ -8,7 +8,7 @@ let gateway: OpenGateway;
 before(async () => {
   gateway = await openGateway({
     rate: { get: () => 4, set: () => null },
-    query: { sessionsOf: async () => null, waitVisible: async () => true },
+    query: { sessionsOf: async () => null, waitVisible: async () => 'published' },
   });
   await gateway.publish('user-1', makeSession());
 });

@@ -48,8 +48,10 @@ function activeOfUser(app: App, options: GatewayOptions): void {
     },
     async ({ params, headers }) => {
       const userId = checkId('userId', params.userId);
-      await waitForWrite(options, headers['lull-after'], userId);
-      const found = await askLive(live.get(userId));
+      const after = headers['lull-after'];
+      const visibility = await waitForWrite(options, after, userId);
+      const asked = visibility === 'published' ? live.get(userId, after !== undefined) : null;
+      const found = asked === null ? null : await liveAnswer(asked);
       if (found !== null) return fromLive(found);
       const known = await query?.sessionsOf(userId);
       const active = known?.sessions.find(({ state }) => state === 'active');
@@ -61,7 +63,7 @@ function activeOfUser(app: App, options: GatewayOptions): void {
 }
 
 /** Null also while the live cache can't be asked: the state knows as well. */
-async function askLive(asked: Promise<LiveAnswer | null>): Promise<LiveAnswer | null> {
+async function liveAnswer(asked: Promise<LiveAnswer | null>): Promise<LiveAnswer | null> {
   try {
     return await asked;
   } catch (error) {

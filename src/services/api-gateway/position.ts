@@ -1,6 +1,7 @@
 /** The opaque position of a write, and waiting until a read can see it (`Lull-After`). */
 import { partitionOf } from '../../core/hash.ts';
 import { LullError } from '../../errors.ts';
+import type { Visibility } from '../../state/query.ts';
 import type { GatewayOptions } from './options.ts';
 
 /** Offset of the last record written, by partition, in one log. */
@@ -36,23 +37,27 @@ export function decodePosition(token: string, logId: string, partitionCount: num
 }
 
 /**
- * Resolves once the write that a caller names can be read: in one user's partition, or in all.
- * Throws `position_pending` when that takes longer than 2 s.
+ * Resolves once the write that a caller names can be read: in one user's partition, or in all; and
+ * says whether in the live cache too. Throws `position_pending` when that takes longer than 2 s.
  */
 export async function waitForWrite(
   { query, events }: Pick<GatewayOptions, 'query' | 'events'>,
   token: string | undefined,
   userId: string | null,
-): Promise<void> {
-  if (token === undefined) return;
+): Promise<Visibility> {
+  if (token === undefined) return 'published';
   const { offsets } = decodePosition(token, events.logId, events.partitionCount);
   const only = userId === null ? null : partitionOf(userId, events.partitionCount);
-  const waits = [...offsets]
-    .filter(([partition]) => only === null || partition === only)
-    .map(([partition, offset]) => query?.waitVisible(partition, offset, MAX_WAIT_MS) ?? false);
-  if ((await Promise.all(waits)).includes(false)) {
-    throw new LullError('position_pending', 'the write that Lull-After names is not visible yet');
-  }
+  const wanted = [...offsets].filter(([partition]) => only === null || partition === only);
+  const seen = await Promise.all(
+    wanted.map(async ([partition, offset]) => {
+      const visibility = await query?.waitVisible(partition, offset, MAX_WAIT_MS);
+      if (visibility) return visibility;
+      const message = `offset ${offset} of partition ${partition} is not visible yet`;
+      throw new LullError('position_pending', message);
+    }),
+  );
+  return seen.includes('committed') ? 'committed' : 'published';
 }
 
 function tokenParts(token: string): [logId: string, offsets: string] {

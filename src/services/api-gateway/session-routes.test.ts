@@ -83,7 +83,7 @@ before(async () => {
       }),
       waitVisible: async (partition, offset) => {
         waits.push([partition, offset]);
-        return offset <= visibleOffset;
+        return offset <= visibleOffset ? 'published' : null;
       },
     },
   });

@@ -22,7 +22,9 @@ export function sessionRoutes(app: App, options: GatewayOptions): void {
     },
     async ({ params, headers }) => {
       const sessionId = checkId('sessionId', params.sessionId);
-      await waitForWrite(options, headers['lull-after'], null);
+      if ((await waitForWrite(options, headers['lull-after'], null)) === 'committed') {
+        throw new LullError('position_pending', 'the live cache has yet to be filled again');
+      }
       const found = await live.session(sessionId);
       if (found !== null) return fromLive(found);
       const closed = await history.session(sessionId);

@@ -9,11 +9,12 @@ import type { Fate } from '../../core/output.ts';
 import type { Live } from '../../live/live.ts';
 import type { TopicReader } from '../../log/log.ts';
 import type { Clock } from '../../ops/clock.ts';
-import type { PartitionStatus, SessionQuery, StateAnswer } from '../../state/query.ts';
+import type { PartitionStatus, SessionQuery, StateAnswer, Visibility } from '../../state/query.ts';
 import { CommitAborted, type StateStore } from '../../state/state.ts';
 import { Assignment } from './assignment.ts';
+import { LiveFiller } from './live-filler.ts';
 import { PartitionTask, type TaskCommit } from './partition-task.ts';
-import { committedSessions, restoreLive } from './state-reader.ts';
+import { committedSessions } from './state-reader.ts';
 
 export interface ProcessorOptions {
   readonly definition: SessionDefinition;
@@ -46,6 +47,7 @@ const LONGEST_REOPEN_MS = 2000;
 
 export class SessionProcessor implements SessionQuery {
   readonly #options: ProcessorOptions;
+  readonly #live: LiveFiller;
   readonly #waiters = new Set<() => void>();
   readonly #ended = Promise.withResolvers<void>();
   #assignment = new Assignment([]);
@@ -63,6 +65,7 @@ export class SessionProcessor implements SessionQuery {
 
   constructor(options: ProcessorOptions) {
     this.#options = options;
+    this.#live = new LiveFiller(options.live, options.store);
     this.#lastCommitMs = options.clock.monotonicMs();
     this.#ended.promise.catch(() => {});
   }
@@ -80,7 +83,7 @@ export class SessionProcessor implements SessionQuery {
    * under way is over. Until the next `assign` every partition counts as restoring.
    */
   async pause(): Promise<void> {
-    this.#assignment.drop();
+    this.#drop();
     await this.#commit.catch(() => {});
   }
 
@@ -89,7 +92,7 @@ export class SessionProcessor implements SessionQuery {
    * open. Resolves when all are, or when a newer assignment has taken its place.
    */
   async assign(partitions: readonly number[]): Promise<void> {
-    this.#assignment.drop();
+    this.#drop();
     const assignment = new Assignment(partitions);
     this.#assignment = assignment;
     this.#tellWaiters();
@@ -107,27 +110,24 @@ export class SessionProcessor implements SessionQuery {
     }
   }
 
-  /** Fills the live cache from the state, as a new owner must. */
+  /** Fills the live cache from what is open, before `start`: later that goes by itself. */
   async restoreLive(): Promise<void> {
-    for (const { number } of this.#assignment.tasks) await this.restoreLiveOf(number);
-  }
-
-  /** The same for one partition; nothing where it is not open here. */
-  async restoreLiveOf(partition: number): Promise<void> {
-    const { store, live } = this.#options;
-    const { signal } = this.#assignment;
-    if (this.#assignment.task(partition) === undefined) return;
-    await restoreLive(store, live, partition, signal);
+    const { signal, tasks } = this.#assignment;
+    await Promise.all(tasks.map(({ number }) => this.#live.takeUp(number, signal)));
   }
 
   /** Runs until `close`; rejects when something that it can't go on without fails. */
   start(): Promise<void> {
-    const { input } = this.#options;
+    const { input, live } = this.#options;
     this.#isStarted = true;
-    const stop = input.onAppend((partition) => this.#assignment.wake(partition));
+    const stopWaking = input.onAppend((partition) => this.#assignment.wake(partition));
+    const stopRefilling = live.onRefillNeeded((partition) => this.#refill(partition));
     for (const task of this.#assignment.tasks) this.#startTurns(this.#assignment, task);
     this.#commits().catch((error) => this.#fail(error));
-    return this.#ended.promise.finally(stop);
+    return this.#ended.promise.finally(() => {
+      stopWaking();
+      stopRefilling();
+    });
   }
 
   /** Finishes the turns, commits and publishes what changed, and stops. */
@@ -145,7 +145,7 @@ export class SessionProcessor implements SessionQuery {
       if (error instanceof CommitAborted) this.#ended.resolve();
       else this.#fail(error);
     }
-    this.#assignment.drop();
+    this.#drop();
     this.#tellWaiters();
   }
 
@@ -157,7 +157,7 @@ export class SessionProcessor implements SessionQuery {
 
   /** Commits what changed since the last commit, and publishes it once it is stored. */
   async commit(): Promise<void> {
-    const { store, live, clock, onCommit } = this.#options;
+    const { store, clock, onCommit } = this.#options;
     const assignment = this.#assignment;
     const changed = assignment.tasks.filter((task) => task.hasChanges);
     const commits = await Promise.all(changed.map((task) => task.freeze()));
@@ -167,7 +167,7 @@ export class SessionProcessor implements SessionQuery {
     for (const { task, freeze } of commits) task.committed(freeze);
     await Promise.all(
       commits.map(({ commit, freeze }, index) =>
-        live.publish(commit.partition, positions[index]!, freeze.live),
+        this.#live.publish(commit.partition, positions[index]!, freeze.live),
       ),
     );
     for (const { task, commit } of commits) task.visibleOffset = commit.checkpoint.nextOffset;
@@ -184,20 +184,19 @@ export class SessionProcessor implements SessionQuery {
     return { ...fresh, sessions: await committedSessions(store, definition, identity, userId) };
   }
 
-  async waitVisible(partition: number, offset: number, timeoutMs: number): Promise<boolean> {
+  async waitVisible(
+    partition: number,
+    offset: number,
+    timeoutMs: number,
+  ): Promise<Visibility | null> {
     const { clock } = this.#options;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
-    while (!this.isVisible(partition, offset)) {
+    while (offset >= (this.#assignment.task(partition)?.visibleOffset ?? 0)) {
       const leftMs = deadlineMs - clock.monotonicMs();
-      if (leftMs <= 0 || this.#isOver || !this.#assignment.has(partition)) return false;
-      await this.#published(leftMs);
+      if (leftMs <= 0 || this.#isOver || !this.#assignment.has(partition)) return null;
+      await this.#committed(leftMs);
     }
-    return true;
-  }
-
-  /** Whether `offset` of the partition is committed and published, as far as is known here. */
-  isVisible(partition: number, offset: number): boolean {
-    return offset < (this.#assignment.task(partition)?.visibleOffset ?? 0);
+    return this.#live.isLevel(partition) ? 'published' : 'committed';
   }
 
   /** Of the partitions assigned here, in their order. */
@@ -248,7 +247,15 @@ export class SessionProcessor implements SessionQuery {
     if (assignment.isOver) return;
     assignment.add(task);
     this.#tellWaiters();
-    if (this.#isStarted) this.#startTurns(assignment, task);
+    if (!this.#isStarted) return;
+    this.#startTurns(assignment, task);
+    this.#live.takeUp(partition, signal).catch((error) => this.#fail(error));
+  }
+
+  #refill(partition: number): void {
+    const { signal } = this.#assignment;
+    if (this.#assignment.task(partition) === undefined) return;
+    this.#live.refill(partition, signal).catch((error) => this.#fail(error));
   }
 
   #startTurns(assignment: Assignment, task: PartitionTask): void {
@@ -313,7 +320,7 @@ export class SessionProcessor implements SessionQuery {
   /** After a commit that was taken back: all partitions again, unless others are assigned. */
   async #reopen(): Promise<void> {
     const assignment = this.#assignment;
-    assignment.drop();
+    this.#drop();
     const aborted = this.#abortedCommits++;
     const waitMs = aborted === 0 ? 0 : Math.min(REOPEN_MS * 2 ** (aborted - 1), LONGEST_REOPEN_MS);
     if (waitMs > 0) await this.#options.clock.sleep(waitMs);
@@ -330,6 +337,11 @@ export class SessionProcessor implements SessionQuery {
     this.#ended.reject(this.#failure);
   }
 
+  #drop(): void {
+    this.#assignment.drop();
+    this.#live.forget();
+  }
+
   #isFull(): boolean {
     const { tasks } = this.#assignment;
     return tasks.reduce((sum, task) => sum + task.partition.changedUsers, 0) >= COMMIT_USERS;
@@ -339,7 +351,7 @@ export class SessionProcessor implements SessionQuery {
     for (const waiter of this.#waiters) waiter();
   }
 
-  #published(timeoutMs: number): Promise<void> {
+  #committed(timeoutMs: number): Promise<void> {
     const over = new AbortController();
     const waiter = () => over.abort();
     this.#waiters.add(waiter);
