@@ -24,6 +24,7 @@ export const ERRORS = {
   log_closed: { status: 503, hint: 'the system is stopping: try again in a moment' },
   log_corrupt: { status: 500, hint: 'restore the data folder from a backup, or start a new one' },
   live_unavailable: { status: 503, hint: 'ask again in a moment; /health says what is wrong' },
+  live_refused: { status: 500, hint: "check REDIS_URL's user, password and TLS" },
   record_too_large: { status: 413, hint: "send smaller events, or raise the topic's limit" },
   log_unavailable: { status: 503, hint: 'Kafka does not take records just now: send again later' },
   kafka_unavailable: { status: 503, hint: 'check that the brokers run and can be reached' },
