@@ -60,6 +60,7 @@ async function serveGateway(directory: string): Promise<void> {
     }),
     history: new MemoryHistory(),
     query: null,
+    held: null,
     intake: () => null,
     health: () => ({ status: 'ok', parts: [] }),
     ready: () => true,

@@ -57,7 +57,10 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Listens, with the routes that `register` gives it; rejects with `port_taken` when the port is in use, `address_unusable` else. */
+/**
+ * Listens, with the routes that `register` adds; rejects with `port_taken` when the port is in use,
+ * `address_unusable` else.
+ */
 export async function startHttpServer(
   options: HttpOptions,
   register: (app: App) => void | Promise<void>,

@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import { LullError } from '../errors.ts';
 import type { History } from '../history/history.ts';
 import { openEmbeddedHistory } from '../history/pglite.ts';
+import type { RateControl } from '../http/rate-routes.ts';
 import { refusePortTaken } from '../http/server.ts';
 import type { Live } from '../live/live.ts';
 import { openProcessLive } from '../live/process-live.ts';
@@ -17,7 +18,7 @@ import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { diskBytes, type Retention, startRetention } from '../ops/retention.ts';
 import { startApiGateway } from '../services/api-gateway/gateway.ts';
-import type { IntakeClosed, RateControl } from '../services/api-gateway/options.ts';
+import type { IntakeClosed } from '../services/api-gateway/options.ts';
 import {
   type BackfillProgress,
   type EventProducer,
@@ -79,6 +80,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     sync: () => store.sync(),
     release: (offsets) => store.releaseOutputs('sessions', offsets),
   });
+  analytics.assign(Array.from({ length: sessions.partitionCount }, (_, partition) => partition));
   lifecycle.add('session-analytics', () => analytics.close());
   const processor = await SessionProcessor.open({
     ...config,
@@ -104,6 +106,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     ...stores,
     sessions,
     query: processor,
+    held: processor,
     intake: () => (isReady ? null : BACK_FILLING),
     health: () =>
       healthOf([

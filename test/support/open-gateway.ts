@@ -58,6 +58,7 @@ export async function openGateway(parts: Partial<GatewayOptions> = {}): Promise<
     live,
     history: new MemoryHistory(),
     query: null,
+    held: parts.query ?? null,
     intake: () => null,
     health: () => ({ status: 'ok', parts: [] }),
     ready: () => true,

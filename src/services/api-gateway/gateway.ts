@@ -3,13 +3,14 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { historyRoutes } from '../../http/history-routes.ts';
 import { operationRoutes } from '../../http/operation-routes.ts';
+import { rateRoutes } from '../../http/rate-routes.ts';
 import { type HttpServer, startHttpServer } from '../../http/server.ts';
+import { stateRoutes } from '../../http/state-routes.ts';
 import { collectorRoutes } from './collector-routes.ts';
 import { liveRoutes } from './live-routes.ts';
 import { openApiOptions } from './openapi.ts';
 import type { GatewayOptions } from './options.ts';
 import { pageRoutes } from './page-routes.ts';
-import { rateRoutes } from './rate-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
 
@@ -23,6 +24,9 @@ export function startApiGateway(options: GatewayOptions): Promise<HttpServer> {
       liveRoutes(typed, options);
       historyRoutes(typed, options);
       sessionRoutes(typed, options);
+      if (options.held !== null) {
+        stateRoutes(typed, { held: options.held, partitionCount: options.events.partitionCount });
+      }
       streamRoutes(typed, options);
       operationRoutes(typed, options);
       if (options.rate !== null) rateRoutes(typed, options.rate);

@@ -1,7 +1,6 @@
-/** Reading what is going on: a user's live session, live sessions by filter, a user's state. */
+/** Reading what is going on: a user's live session, and live sessions by filter. */
 import { Type } from 'typebox';
 import { parseDuration, type SessionDefinition } from '../../core/definition.ts';
-import { partitionOf } from '../../core/hash.ts';
 import type { SessionRecord } from '../../core/output.ts';
 import { parseTime } from '../../core/time.ts';
 import { LullError } from '../../errors.ts';
@@ -14,14 +13,13 @@ import {
   parameters,
   REFUSALS,
   SessionAnswerRef,
-  SessionRef,
   sessionFilters,
   UserParams,
   WriteHeaders,
 } from '../../http/schemas.ts';
 import type { App } from '../../http/server.ts';
-import type { LiveAnswer, LiveFilter } from '../../live/live.ts';
-import { fromLive, fromStore } from './answers.ts';
+import type { LiveFilter } from '../../live/live.ts';
+import { askLive, fromLive, fromStore } from './answers.ts';
 import type { GatewayOptions } from './options.ts';
 import { waitForWrite } from './position.ts';
 
@@ -30,7 +28,6 @@ const tags = ['sessions'];
 export function liveRoutes(app: App, options: GatewayOptions): void {
   activeOfUser(app, options);
   activeByFilter(app, options);
-  stateOfUser(app, options);
 }
 
 function activeOfUser(app: App, options: GatewayOptions): void {
@@ -50,9 +47,11 @@ function activeOfUser(app: App, options: GatewayOptions): void {
       const userId = checkId('userId', params.userId);
       const after = headers['lull-after'];
       const visibility = await waitForWrite(options, after, userId);
-      const asked = visibility === 'published' ? live.get(userId, after !== undefined) : null;
-      const found = asked === null ? null : await liveAnswer(asked);
-      if (found !== null) return fromLive(found);
+      if (visibility === 'published') {
+        // While the live cache is away, the state knows as well.
+        const { found } = await askLive(live.get(userId, after !== undefined));
+        if (found !== null) return fromLive(found);
+      }
       const known = await query?.sessionsOf(userId);
       const active = known?.sessions.find(({ state }) => state === 'active');
       if (active !== undefined) return fromStore(active, known!.source, known!.asOfMs);
@@ -60,16 +59,6 @@ function activeOfUser(app: App, options: GatewayOptions): void {
       throw noLiveSession(userId, last, options.definition, clock.nowMs());
     },
   );
-}
-
-/** Null also while the live cache can't be asked: the state knows as well. */
-async function liveAnswer(asked: Promise<LiveAnswer | null>): Promise<LiveAnswer | null> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof LullError && error.code === 'live_unavailable') return null;
-    throw error;
-  }
 }
 
 function activeByFilter(app: App, { live }: GatewayOptions): void {
@@ -93,42 +82,6 @@ function activeByFilter(app: App, { live }: GatewayOptions): void {
       const idle = minIdle === undefined ? {} : { minIdleMs: idleMs(minIdle) };
       const page = await live.list({ ...filter, ...idle } as LiveFilter, limit, cursor);
       return { items: page.items.map(fromLive), nextCursor: page.nextCursor };
-    },
-  );
-}
-
-function stateOfUser(app: App, { query, events }: GatewayOptions): void {
-  if (query === null) return;
-  app.get(
-    '/state/:userId',
-    {
-      schema: {
-        summary: "What the processor holds of a user: sessions that aren't settled yet",
-        tags,
-        params: UserParams,
-        response: {
-          200: Type.Object(
-            {
-              partition: Type.Integer(),
-              source: Type.String({ description: 'state, or standby: a copy that follows it' }),
-              asOf: Type.String({ format: 'date-time', description: 'how fresh the answer is' }),
-              items: Type.Array(SessionRef),
-            },
-            { description: 'None where it knows nothing' },
-          ),
-          ...REFUSALS,
-        },
-      },
-    },
-    async ({ params }) => {
-      const userId = checkId('userId', params.userId);
-      const partition = partitionOf(userId, events.partitionCount);
-      const known = await query.sessionsOf(userId);
-      if (known === null) {
-        throw new LullError('wrong_owner', `partition ${partition} is not held here`);
-      }
-      const { sessions, source, asOfMs } = known;
-      return { partition, source, asOf: new Date(asOfMs).toISOString(), items: [...sessions] };
     },
   );
 }

@@ -2,6 +2,7 @@
 import type { SessionDefinition } from '../../core/definition.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { History } from '../../history/history.ts';
+import type { RateControl } from '../../http/rate-routes.ts';
 import type { Live } from '../../live/live.ts';
 import type { Topic, TopicReader } from '../../log/log.ts';
 import type { Clock } from '../../ops/clock.ts';
@@ -22,8 +23,10 @@ export interface GatewayOptions {
   readonly sessions: TopicReader;
   readonly live: Live;
   readonly history: History;
-  /** The processor's state; null where it can't be asked. */
+  /** The processors' state, wherever it is held; null where it can't be asked. */
   readonly query: SessionQuery | null;
+  /** What a processor in this process holds, to be asked for by others; null where none runs. */
+  readonly held: SessionQuery | null;
   /** Why no events are taken at present (back-fill, disk); null when they are. */
   readonly intake: () => IntakeClosed | null;
   readonly health: () => HealthReport;
@@ -41,11 +44,4 @@ export interface IntakeClosed {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryAfterSeconds: number;
-}
-
-export interface RateControl {
-  /** Events a second. */
-  get(): number;
-  /** A sentence when the simulator can't do it; null when it can, and does. */
-  set(eventsPerSecond: number): string | null;
 }

@@ -3,7 +3,7 @@ import { LullError } from '../../errors.ts';
 import { checkId } from '../../http/ids.ts';
 import { REFUSALS, SessionAnswerRef, SessionParams, WriteHeaders } from '../../http/schemas.ts';
 import type { App } from '../../http/server.ts';
-import { fromLive, fromStore } from './answers.ts';
+import { askLive, fromLive, fromStore } from './answers.ts';
 import type { GatewayOptions } from './options.ts';
 import { waitForWrite } from './position.ts';
 
@@ -25,10 +25,11 @@ export function sessionRoutes(app: App, options: GatewayOptions): void {
       if ((await waitForWrite(options, headers['lull-after'], null)) === 'committed') {
         throw new LullError('position_pending', 'the live cache has yet to be filled again');
       }
-      const found = await live.session(sessionId);
+      const { found, away } = await askLive(live.session(sessionId));
       if (found !== null) return fromLive(found);
       const closed = await history.session(sessionId);
       if (closed !== null) return fromStore(closed, 'history', clock.nowMs());
+      if (away !== null) throw away;
       const survivorId = await history.survivorOf(sessionId);
       const survivor = survivorId === null ? null : await live.session(survivorId);
       if (survivor !== null) return fromLive(survivor);

@@ -1,9 +1,15 @@
 /** Reading and setting the simulator's rate. */
 import { Type } from 'typebox';
-import { LullError } from '../../errors.ts';
-import { REFUSALS } from '../../http/schemas.ts';
-import type { App } from '../../http/server.ts';
-import type { RateControl } from './options.ts';
+import { LullError } from '../errors.ts';
+import { REFUSALS } from './schemas.ts';
+import type { App } from './server.ts';
+
+export interface RateControl {
+  /** Events a second. */
+  get(): number;
+  /** A sentence when the simulator can't do it; null when it can, and does. */
+  set(eventsPerSecond: number): string | null;
+}
 
 export function rateRoutes(app: App, rate: RateControl): void {
   const Rate = Type.Object(
