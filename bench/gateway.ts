@@ -61,6 +61,7 @@ async function serveGateway(directory: string): Promise<void> {
     history: new MemoryHistory(),
     query: null,
     held: null,
+    partitions: () => [],
     intake: () => null,
     health: () => ({ status: 'ok', parts: [] }),
     ready: () => true,

@@ -1,4 +1,4 @@
-/** Makes a fresh clone ready to run: dependencies, Node 24 among them, and one shared library. */
+/** Makes a fresh clone ready to run: dependencies, Node 24 among them, and the dashboard. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
 }
 if (!installed()) install();
 checkNativeLibraries();
+buildDashboard();
 
 /** Whether node_modules holds what the lock file asks for (optional packages aside). */
 function installed() {
@@ -54,6 +55,12 @@ function checkNativeLibraries() {
     stop('libatomic1 is missing, which the state store needs: apt-get install libatomic1');
   }
   stop(`the state store can't be loaded on this machine:\n${reason}`);
+}
+
+function buildDashboard() {
+  const node = `${root}/node_modules/.bin/node`;
+  const result = spawnSync(node, [`${root}/scripts/dashboard.js`], { cwd: root, encoding: 'utf8' });
+  if (result.status !== 0) stop(`the dashboard can't be built:\n${result.stdout}${result.stderr}`);
 }
 
 function stop(reason) {

@@ -1,9 +1,11 @@
-/** The reference pages say what the code says: settings and errors. */
+/** What is written down says what the code says: settings, errors, the dashboard's types. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { SETTING_NAMES, settingOf } from '../src/config.ts';
 import { ERRORS } from '../src/errors.ts';
+import { apiTypes, type OpenApi } from './support/api-types.ts';
+import { openGateway } from './support/open-gateway.ts';
 
 test('docs/configuration.md lists every setting', (t) => {
   // After an intended change: node --test --test-update-snapshots test/docs.test.ts
@@ -25,6 +27,19 @@ test('docs/errors.md lists every error, in order, with its status and what to do
     declared,
     'docs/errors.md and src/errors.ts differ: a row each, in the same order',
   );
+});
+
+test("the dashboard's types are those of the API", async (t) => {
+  // After an intended change: node --test --test-update-snapshots test/docs.test.ts
+  const gateway = await openGateway({
+    rate: { get: () => 4, set: () => null },
+    query: { sessionsOf: async () => null, waitVisible: async () => 'published' },
+  });
+  t.after(() => gateway.close());
+  const document = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as OpenApi;
+  t.assert.fileSnapshot(apiTypes(document), 'dashboard/src/api-types.ts', {
+    serializers: [(text) => text],
+  });
 });
 
 function configurationPage(): string {

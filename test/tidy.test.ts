@@ -9,6 +9,7 @@ import { RULES } from './support/tidy-rules.ts';
 
 test('types hold in the whole project', () => passes('tsc', '-p', 'tsconfig.json'));
 test('types hold in the core without Node', () => passes('tsc', '-p', 'src/core/tsconfig.json'));
+test('types hold in the dashboard', () => passes('tsc', '-p', 'dashboard/tsconfig.json'));
 test('lint and format', () => passes('biome', 'check', '--error-on-warnings'));
 
 const listed = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
@@ -71,6 +72,7 @@ const PLANTS: readonly [rule: string, path: string, breach: string, harmless: st
     "import '../modes/a.ts';",
   ],
   ['imports follow', 'src/index.ts', "import './errors.ts';", "import './core/a.ts';"],
+  ['imports follow', 'dashboard/src/a.tsx', "import '../../src/errors.ts';", "import 'preact';"],
   ['imports follow', 'src/elsewhere/a.ts', '', SENTENCE],
   ['the core has', 'src/core/a.ts', 'const a = Date.now();', 'const a = new Date(0);'],
   ['the core has', 'src/core/a.ts', 'const a = Math.random();', 'const a = Math.round(1);'],

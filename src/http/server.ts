@@ -17,6 +17,13 @@ import { handleErrors, handleUnknownRoutes, refusalOf, sendRefusal } from './ref
 import { measureRequests } from './request-metrics.ts';
 import { SHARED_SCHEMAS } from './schemas.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Needs no token. */
+    open?: boolean;
+  }
+}
+
 /** Fastify, with types taken from each route's schemas. */
 export type App = FastifyInstance<
   RawServerDefault,
@@ -153,7 +160,8 @@ function setCommonHeaders(app: FastifyInstance): void {
 function requireToken(app: FastifyInstance, token: string): void {
   const expected = digest(`Bearer ${token}`);
   app.addHook('onRequest', (request, reply, done) => {
-    if (OPEN_PATHS.has(request.routeOptions.url ?? '')) return done();
+    const { url = '', config } = request.routeOptions;
+    if (config.open || OPEN_PATHS.has(url)) return done();
     const given = (request.headers.authorization ?? '').replace(/^bearer +/i, 'Bearer ');
     if (timingSafeEqual(digest(given), expected)) return done();
     reply.header('www-authenticate', 'Bearer');

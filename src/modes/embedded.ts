@@ -107,6 +107,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     sessions,
     query: processor,
     held: processor,
+    partitions: () => processor.status(),
     intake: () => (isReady ? null : BACK_FILLING),
     health: () =>
       healthOf([

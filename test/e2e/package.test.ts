@@ -47,6 +47,7 @@ suite('the installed package', () => {
     try {
       const url = await serving(lull.stdout, signal);
       assert.equal((await fetch(`${url}/ready`)).status, 200);
+      assert.equal((await fetch(`${url}/`)).status, 200, 'the dashboard is in the package');
       const event = { userId: 'ada', eventType: 'PAGE_VIEW', timestamp: Date.now() };
       const sent = await fetch(`${url}/api/events`, {
         method: 'POST',
@@ -84,11 +85,13 @@ suite('the installed package', () => {
 
   test('holds what it runs on and nothing else', () => {
     const names = readdirSync(join(folder, 'node_modules', 'lull')).sort();
-    const expected = ['LICENSE', 'README.md', 'dist', 'package.json'];
+    const expected = ['LICENSE', 'README.md', 'dashboard', 'dist', 'package.json'];
     assert.deepEqual(
       names.filter((name) => name !== 'node_modules'),
       expected,
     );
+    const page = readdirSync(join(folder, 'node_modules', 'lull', 'dashboard'));
+    assert.deepEqual(page, ['dist'], 'the page as it is served, not its sources');
     const written = readdirSync('src', { recursive: true, encoding: 'utf8' });
     const assets = written.filter((path) => /\.\w+$/.test(path) && !/\.ts$|tsconfig/.test(path));
     const dist = join(folder, 'node_modules', 'lull', 'dist');

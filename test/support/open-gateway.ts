@@ -59,6 +59,7 @@ export async function openGateway(parts: Partial<GatewayOptions> = {}): Promise<
     history: new MemoryHistory(),
     query: null,
     held: parts.query ?? null,
+    partitions: () => [],
     intake: () => null,
     health: () => ({ status: 'ok', parts: [] }),
     ready: () => true,

@@ -24,6 +24,8 @@ const HTTP = /^src\/http\//;
 const WEB = /^(fastify|typebox|@fastify\/)/;
 const KAFKA = /^src\/kafka\//;
 const NODE = /^node:/;
+/** It knows the system by its API alone. */
+const DASHBOARD = /^dashboard\/src\//;
 const ANYTHING = /^/;
 
 /** The first zone that a file is in counts. */
@@ -66,6 +68,7 @@ const ZONES: readonly Zone[] = [
     ],
   },
   { files: /^src\/modes\//, mayImport: [ANYTHING] },
+  { files: DASHBOARD, mayImport: [DASHBOARD, /^(preact(\/hooks)?|uplot)$/] },
 ];
 
 function implementations(folder: string, ...drivers: RegExp[]): Zone {
@@ -79,8 +82,8 @@ function service(name: string): Zone {
 }
 
 const isTest = (path: string) => /\.(test|contract)\.ts$/.test(path);
-const isSource = (path: string) => /^src\/.*\.ts$/.test(path) && !isTest(path);
-const isCode = (path: string) => /\.(ts|js)$/.test(path);
+const isSource = (path: string) => /^(src|dashboard\/src)\/.*\.tsx?$/.test(path) && !isTest(path);
+const isCode = (path: string) => /\.(tsx?|js)$/.test(path);
 /** This file and its test hold every breach as a pattern or a plant. */
 const isText = (path: string) =>
   !/^test\/(tidy\.test|support\/tidy-rules)\.ts$/.test(path) && !path.endsWith('.gz');

@@ -52,15 +52,15 @@ function sendRaw(text: string): Promise<string> {
   });
 }
 
-test('with a token, all but health, ready and metrics needs it', async (t) => {
+test('with a token, all but health, ready, metrics and the bare page needs it', async (t) => {
   const guarded = await openGateway({ token: 'very secret' });
   t.after(() => guarded.close());
   const paths = [
-    '/',
     '/docs',
     '/openapi.json',
     '/api/sessions/active',
     '/api/stream/sessions',
+    '/api/system',
     '/nope',
   ];
   const wrong = [
@@ -78,12 +78,20 @@ test('with a token, all but health, ready and metrics needs it', async (t) => {
       assert.equal(answer.headers.get('www-authenticate'), 'Bearer');
     }
   }
-  for (const path of ['/health', '/ready', '/metrics']) {
+  for (const path of [
+    '/health',
+    '/ready',
+    '/metrics',
+    '/',
+    '/users/me',
+    '/sessions/a',
+    '/icon.svg',
+  ]) {
     assert.equal((await ask(path, {}, guarded)).status, 200, path);
   }
   const authorization = 'bearer very secret';
   for (const [path, status] of [
-    ['/', 200],
+    ['/docs', 200],
     ['/nope', 404],
     ['/api/sessions/active', 200],
   ] as const) {
@@ -236,7 +244,7 @@ test('closing lets a request under way finish, and ends streams with a reason', 
   });
   const slow = await openGateway({ live });
   const stream = await fetch(`${slow.url}/api/stream/sessions`);
-  const page = ask('/', {}, slow);
+  const page = ask('/api/system', {}, slow);
   await reached.promise;
   const closed = slow.close();
   assert.match(await stream.text(), /event: end\ndata: \{"code":"stopping"/);

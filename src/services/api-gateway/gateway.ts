@@ -13,6 +13,7 @@ import type { GatewayOptions } from './options.ts';
 import { pageRoutes } from './page-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
+import { systemRoutes } from './system-routes.ts';
 
 /** Closing it also ends its streams, with a reason. */
 export function startApiGateway(options: GatewayOptions): Promise<HttpServer> {
@@ -30,6 +31,7 @@ export function startApiGateway(options: GatewayOptions): Promise<HttpServer> {
       streamRoutes(typed, options);
       operationRoutes(typed, options);
       if (options.rate !== null) rateRoutes(typed, options.rate);
+      systemRoutes(typed, options);
       pageRoutes(typed, options);
     });
   });

@@ -9,7 +9,7 @@ import type { Clock } from '../../ops/clock.ts';
 import type { HealthReport } from '../../ops/health.ts';
 import type { Logger } from '../../ops/logger.ts';
 import type { Metrics } from '../../ops/metrics.ts';
-import type { SessionQuery } from '../../state/query.ts';
+import type { PartitionStatus, SessionQuery } from '../../state/query.ts';
 
 export interface GatewayOptions {
   readonly host: string;
@@ -27,6 +27,8 @@ export interface GatewayOptions {
   readonly query: SessionQuery | null;
   /** What a processor in this process holds, to be asked for by others; null where none runs. */
   readonly held: SessionQuery | null;
+  /** How the partitions are, of those processors that can be asked. */
+  readonly partitions: () => readonly PartitionStatus[] | Promise<readonly PartitionStatus[]>;
   /** Why no events are taken at present (back-fill, disk); null when they are. */
   readonly intake: () => IntakeClosed | null;
   readonly health: () => HealthReport;

@@ -1,0 +1,4 @@
+/** Figures over time. */
+export function ExploreView() {
+  return <h1>Explore</h1>;
+}
