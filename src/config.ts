@@ -174,6 +174,97 @@ const SETTINGS = {
     default: null,
     help: 'makes the simulated shoppers repeatable',
   }),
+  kafkaServers: setting(text('servers'), {
+    flag: '--kafka',
+    env: 'KAFKA_BOOTSTRAP_SERVERS',
+    default: 'localhost:9092',
+    help: 'Kafka brokers to begin with, as host:port, separated by commas',
+  }),
+  kafkaProtocol: setting(choice(['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'], 'protocol'), {
+    flag: '--kafka-protocol',
+    env: 'KAFKA_SECURITY_PROTOCOL',
+    default: 'PLAINTEXT',
+    help: 'PLAINTEXT, SSL (which is TLS), SASL_PLAINTEXT or SASL_SSL',
+  }),
+  kafkaCaFile: setting(text('file'), {
+    flag: '--kafka-ca',
+    env: 'KAFKA_SSL_CA_LOCATION',
+    default: null,
+    help: "PEM file of the authority of the brokers' certificates; without it, the system's own",
+  }),
+  kafkaCertificateFile: setting(text('file'), {
+    flag: '--kafka-certificate',
+    env: 'KAFKA_SSL_CERTIFICATE_LOCATION',
+    default: null,
+    help: 'PEM file of our own certificate, for brokers that ask for one',
+  }),
+  kafkaKeyFile: setting(text('file'), {
+    flag: '--kafka-key',
+    env: 'KAFKA_SSL_KEY_LOCATION',
+    default: null,
+    help: 'PEM file of the key of that certificate',
+  }),
+  kafkaMechanism: setting(choice(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'], 'mechanism'), {
+    flag: '--kafka-mechanism',
+    env: 'KAFKA_SASL_MECHANISM',
+    default: 'SCRAM-SHA-512',
+    help: 'how SASL shows who we are: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512',
+  }),
+  kafkaUser: setting(text('name'), {
+    flag: '--kafka-user',
+    env: 'KAFKA_SASL_USERNAME',
+    default: null,
+    help: 'user name for SASL',
+  }),
+  kafkaPassword: setting(text('secret'), {
+    flag: '--kafka-password',
+    env: 'KAFKA_SASL_PASSWORD',
+    default: null,
+    help: 'password for SASL; better set in the environment, where others do not see it',
+    secret: true,
+  }),
+  redisUrl: setting(text('url'), {
+    flag: '--redis',
+    env: 'REDIS_URL',
+    default: 'redis://localhost:6379',
+    help: 'Redis: redis://user:password@host:6379/0, or rediss:// with TLS',
+  }),
+  databaseUrl: setting(text('url'), {
+    flag: '--database',
+    env: 'DATABASE_URL',
+    default: 'postgres://localhost:5432/sessiondb',
+    help: 'PostgreSQL: postgres://user:password@host:5432/sessiondb?sslmode=require',
+  }),
+  prefix: setting(text('text'), {
+    flag: '--prefix',
+    env: 'LULL_PREFIX',
+    default: null,
+    help: 'put before the names of topics, groups and Redis keys, for several systems side by side',
+  }),
+  replication: setting(whole(1, 9), {
+    flag: '--replication',
+    env: 'LULL_REPLICATION',
+    default: null,
+    help: 'copies of each topic on the brokers; 3, or as many as there are brokers',
+  }),
+  standbys: setting(whole(0, 9), {
+    flag: '--standbys',
+    env: 'LULL_STANDBYS',
+    default: '1',
+    help: 'instances that keep a copy of a partition beside its owner, and take over from it',
+  }),
+  sessionTimeoutMs: setting(duration(), {
+    flag: '--session-timeout',
+    env: 'LULL_SESSION_TIMEOUT',
+    default: '6s',
+    help: 'an instance that is silent for so long loses its partitions to others',
+  }),
+  advertisedUrl: setting(text('url'), {
+    flag: '--advertised-url',
+    env: 'LULL_ADVERTISED_URL',
+    default: null,
+    help: 'where other instances reach this one; without it, the address it listens on',
+  }),
   logLevel: setting(choice(LOG_LEVELS, 'level'), {
     flag: '--log-level',
     env: 'LOG_LEVEL',
@@ -304,15 +395,66 @@ function definitionOf(
 }
 
 /** Refuses a start that can't work, would lose data or guard nothing; the message says why. */
-export function checkStart({ config, provenance }: LoadedConfig): void {
-  if (config.auth === 'token' && config.token === null && !isLoopback(config.host)) {
-    const message = 'beyond loopback set LULL_TOKEN, or LULL_AUTH=none if you mean it';
-    throw refusal(provenance, ['host'], message);
-  }
+export function checkStart(loaded: LoadedConfig): void {
+  checkServing(loaded);
+  const { config, provenance } = loaded;
   if (config.maxDiskBytes < MIN_DISK_BYTES) {
     const message =
       '--max-disk must be at least 500MB: empty stores and their logs take half of it';
     throw refusal(provenance, ['maxDiskBytes'], message);
+  }
+}
+
+/** The same for services of their own on Kafka, Redis and PostgreSQL. */
+export function checkRun(loaded: LoadedConfig): void {
+  checkServing(loaded);
+  const { config, provenance } = loaded;
+  const { sessionTimeoutMs, commitIntervalMs, kafkaProtocol } = config;
+  if (sessionTimeoutMs < MIN_SESSION_TIMEOUT_MS || sessionTimeoutMs > MAX_SESSION_TIMEOUT_MS) {
+    const message = '--session-timeout must be from 6s, which brokers take at least, to 30s';
+    throw refusal(provenance, ['sessionTimeoutMs'], message);
+  }
+  if (commitIntervalMs * 4 > sessionTimeoutMs) {
+    const message = '--commit-interval must be at most a quarter of --session-timeout';
+    throw refusal(provenance, ['commitIntervalMs', 'sessionTimeoutMs'], message);
+  }
+  if (kafkaProtocol.startsWith('SASL') && (!config.kafkaUser || !config.kafkaPassword)) {
+    const message = 'needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD';
+    throw refusal(provenance, ['kafkaProtocol', 'kafkaUser'], message);
+  }
+  if ((config.kafkaCertificateFile === null) !== (config.kafkaKeyFile === null)) {
+    const message = 'a certificate and its key go together: give both, or neither';
+    throw refusal(provenance, ['kafkaCertificateFile', 'kafkaKeyFile'], message);
+  }
+  for (const [name, schemes] of URL_SCHEMES) {
+    const value = config[name];
+    if (value === null || (URL.canParse(value) && schemes.includes(new URL(value).protocol)))
+      continue;
+    throw refusal(provenance, [name], `must be a URL that begins with ${schemes[0]}//`);
+  }
+  if (config.prefix !== null && !/^[\w.-]{1,64}$/.test(config.prefix)) {
+    const message = 'must be 1 to 64 letters, digits, dots, hyphens and underscores';
+    throw refusal(provenance, ['prefix'], message);
+  }
+}
+
+/** What brokers take without another setting of theirs; and what failing over must stay under. */
+const MIN_SESSION_TIMEOUT_MS = 6000;
+const MAX_SESSION_TIMEOUT_MS = 30_000;
+
+const URL_SCHEMES: readonly (readonly [
+  name: 'redisUrl' | 'databaseUrl' | 'advertisedUrl',
+  schemes: readonly string[],
+])[] = [
+  ['redisUrl', ['redis:', 'rediss:']],
+  ['databaseUrl', ['postgres:', 'postgresql:']],
+  ['advertisedUrl', ['http:', 'https:']],
+];
+
+function checkServing({ config, provenance }: LoadedConfig): void {
+  if (config.auth === 'token' && config.token === null && !isLoopback(config.host)) {
+    const message = 'beyond loopback set LULL_TOKEN, or LULL_AUTH=none if you mean it';
+    throw refusal(provenance, ['host'], message);
   }
   const lastTierMs = config.tiersMs.at(-1)!;
   const unsettledMs = config.gapMs + lastTierMs;
@@ -330,6 +472,11 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
+/** A URL without the password in it. */
+export function withoutPassword(text: string): string {
+  return text.replace(/^(\w+:\/\/[^/@:]*):[^/]*@/, '$1:(hidden)@');
+}
+
 /** One line that names what was given, and what is wrong with it. */
 function refusal(
   provenance: Record<SettingName, Provenance>,
@@ -340,7 +487,7 @@ function refusal(
   const places = given.map((name) => {
     const { flag, env, secret } = settingOf(name);
     const { origin, text } = provenance[name];
-    const shown = secret ? '(hidden)' : text;
+    const shown = secret ? '(hidden)' : withoutPassword(text ?? '');
     return origin === 'flag' ? `${flag} ${shown}` : `${env}=${shown}`;
   });
   const byFlag = given.some((name) => provenance[name].origin === 'flag');

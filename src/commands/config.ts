@@ -1,6 +1,8 @@
 /** `lull config`: every setting, its value in force, and where that came from. */
-import { type Provenance, SETTING_NAMES, settingOf } from '../config.ts';
+import { type Provenance, SETTING_NAMES, settingOf, withoutPassword } from '../config.ts';
 import type { Command } from './command.ts';
+
+const FLAG_WIDTH = Math.max(...SETTING_NAMES.map((name) => settingOf(name).flag.length));
 
 export const config: Command = {
   name: 'config',
@@ -10,12 +12,12 @@ export const config: Command = {
     const rows = SETTING_NAMES.map((name) => {
       const { flag, env, secret } = settingOf(name);
       const { origin, text } = loaded.provenance[name];
-      const value = !text ? '(none)' : secret ? '(hidden)' : text;
+      const value = !text ? '(none)' : secret ? '(hidden)' : withoutPassword(text);
       return [flag, value, place(origin, env)] as const;
     });
     const width = Math.max(...rows.map(([, value]) => value.length));
     for (const [flag, value, from] of rows) {
-      console.log(`${flag.padEnd(18)}  ${value.padEnd(width)}  ${from}`);
+      console.log(`${flag.padEnd(FLAG_WIDTH)}  ${value.padEnd(width)}  ${from}`);
     }
     return 0;
   },
