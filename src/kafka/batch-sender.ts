@@ -94,12 +94,14 @@ export class BatchSender {
     destination.ready.add(queue);
     if (destination.isSending) return;
     destination.isSending = true;
-    // What the caller sends in this turn goes together.
-    queueMicrotask(() => void this.#drain(leader, destination));
+    void this.#drain(leader, destination);
   }
 
   async #drain(leader: number, destination: Destination): Promise<void> {
-    while (destination.ready.size > 0) {
+    for (;;) {
+      // What is sent in this turn, or because of the last answer, goes together.
+      await new Promise(setImmediate);
+      if (destination.ready.size === 0) break;
       const queues = takeRequest(destination.ready);
       const batches = queues.map(({ pending }) => pending[0]!.placed);
       await this.#request(leader, queues, batches);
@@ -141,20 +143,23 @@ export class BatchSender {
   async #recover(queue: Queue, error: unknown): Promise<void> {
     const { cluster } = this.#options;
     const { signal } = this.#closed;
-    const waitMs = Math.min(FIRST_WAIT_MS * 2 ** queue.failures, LONGEST_WAIT_MS);
-    if (error !== null) {
-      queue.failures++;
-      cluster.noteFailure(error, waitMs);
-      await cluster.clock.sleep(waitMs, signal);
-    }
-    try {
-      signal.throwIfAborted();
-      await cluster.refresh(queue.topic);
-      if (cluster.leaderOf(queue.topic, queue.partition) >= 0) return this.#route(queue);
-      await this.#recover(queue, responseError(produceV12, CODE.leaderNotAvailable));
-    } catch (failure) {
-      if (!signal.aborted && mayPass(failure)) await this.#recover(queue, failure);
-      else this.#refuse(queue, cluster.explain(failure));
+    for (let reason = error; ; ) {
+      if (reason !== null) {
+        const waitMs = Math.min(FIRST_WAIT_MS * 2 ** queue.failures, LONGEST_WAIT_MS);
+        queue.failures++;
+        cluster.noteFailure(reason, waitMs);
+        await cluster.clock.sleep(waitMs, signal);
+      }
+      this.#dropAborted(queue);
+      if (queue.pending.length === 0) return;
+      try {
+        await cluster.refresh(queue.topic);
+        if (cluster.leaderOf(queue.topic, queue.partition) >= 0) return this.#route(queue);
+        reason = responseError(produceV12, CODE.leaderNotAvailable);
+      } catch (failure) {
+        if (!mayPass(failure)) return this.#refuse(queue, cluster.explain(failure));
+        reason = failure;
+      }
     }
   }
 

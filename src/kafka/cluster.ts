@@ -89,6 +89,7 @@ export class Cluster {
   readonly #refreshes = new Map<string, Promise<TopicPlaces>>();
   readonly #refreshedMs = new Map<string, number>();
   readonly #pools = new Map<Lane, ConnectionPool>();
+  #lanes = 0;
   readonly #outage: Outage;
   readonly #closed = new AbortController();
 
@@ -105,6 +106,11 @@ export class Cluster {
       down: `Kafka at ${bootstrapServers} does not serve: waiting for it`,
       up: 'Kafka serves again',
     });
+  }
+
+  /** Aborts with `close`. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
   }
 
   get brokerCount(): number {
@@ -215,6 +221,21 @@ export class Cluster {
     const level = feature?.maxVersionLevel ?? 0;
     if (level < 2) throw tooOld(this.bootstrapServers, `transaction.version ${level}`);
     this.#learn(await this.callAny(metadataV12.api, [], false));
+  }
+
+  /** A name for the lanes of one user of the cluster: those that begin with it are its own. */
+  newLane(name: string): Lane {
+    this.#lanes++;
+    return `${name}#${this.#lanes}`;
+  }
+
+  /** Ends the connections of one user; what waits for an answer there rejects. */
+  releaseLanes(own: Lane): void {
+    for (const [lane, pool] of this.#pools) {
+      if (!lane.startsWith(own)) continue;
+      this.#pools.delete(lane);
+      void pool.close().catch(() => {});
+    }
   }
 
   /** Connections end; what waits for an answer or a retry rejects. */

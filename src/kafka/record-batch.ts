@@ -101,17 +101,21 @@ export class BatchBuilder {
   /** The batch as it goes over the wire. */
   seal({ stamp, timestampMs, compression = 'none' }: SealOptions): Buffer {
     let batch = this.#bytes.subarray(0, this.#end);
+    let codec = 0;
     if (compression !== 'none') {
       const packed = compress(compression, batch.subarray(HEADER_BYTES));
-      batch = Buffer.allocUnsafe(HEADER_BYTES + packed.length);
-      packed.copy(batch, HEADER_BYTES);
+      if (packed.length < batch.length - HEADER_BYTES) {
+        codec = compressionNumber(compression);
+        batch = Buffer.allocUnsafe(HEADER_BYTES + packed.length);
+        packed.copy(batch, HEADER_BYTES);
+      }
     }
     batch.writeBigInt64BE(0n, 0);
     batch.writeInt32BE(batch.length - 12, 8);
     batch.writeInt32BE(-1, 12);
     batch[16] = 2;
     const transactional = stamp.transactional ? TRANSACTIONAL : 0;
-    batch.writeInt16BE(compressionNumber(compression) | transactional, 21);
+    batch.writeInt16BE(codec | transactional, 21);
     batch.writeInt32BE(this.count - 1, 23);
     batch.writeBigInt64BE(BigInt(timestampMs), 27);
     batch.writeBigInt64BE(BigInt(timestampMs), 35);
