@@ -34,6 +34,7 @@ liveContract('live in process', async () => {
     live: openProcessLive({ clock, decode, ...LIVE_UNDER_TEST }),
     encode,
     nowMs: clock.nowMs,
+    earlyMs: 1,
     async advance(durationMs) {
       clock.advance(durationMs);
     },
