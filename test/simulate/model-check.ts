@@ -81,7 +81,7 @@ function is({ sessionId }: { readonly sessionId: string }) {
   return (other: { readonly sessionId: string }) => other.sessionId === sessionId;
 }
 
-function checkRevisions(sent: readonly SentRecord[]): void {
+export function checkRevisions(sent: readonly SentRecord[]): void {
   const revisions = new Map<string, number>();
   const absorbed = new Set<string>();
   for (const { sessionId, revision, state } of sent) {
@@ -116,7 +116,7 @@ function newest<Sent extends SentRecord | OracleSend>(sent: readonly Sent[]): Ma
  * What each session came to, without what tells how often it was sent on the way. The session
  * before it may have been sent under the id that it had then: lineage leads to the one it is now.
  */
-function finals(sent: readonly (SentRecord | OracleSend)[]): Record<string, unknown> {
+export function finals(sent: readonly (SentRecord | OracleSend)[]): Record<string, unknown> {
   const last = newest(sent);
   const survivorOf = (id: string | null): string | null => {
     const record = id === null ? undefined : last.get(id);
@@ -155,7 +155,7 @@ function among(wanted: readonly OracleSend[], sent: readonly SentRecord[]) {
 }
 
 /** Session by session, so that the difference can be read. */
-function compareEach(
+export function compareEach(
   partition: number,
   found: Readonly<Record<string, unknown>>,
   wanted: Readonly<Record<string, unknown>>,
