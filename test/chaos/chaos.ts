@@ -59,7 +59,7 @@ async function verified(
   const topic = await kafka.tool('topics', [
     ...['--bootstrap-server', kafka.bootstrapServers, '--describe', '--topic', 'user-events'],
   ]);
-  const logId = /TopicId: (\S+)/.exec(topic)![1]!;
+  const logId = uuidOf(/TopicId: (\S+)/.exec(topic)![1]!);
   const options = {
     ...{ kafka, definition: DEFINITION, logId, partitionCount: PARTITIONS, lastUsers },
     ...{ databaseUrl: postgres.url('sessiondb'), acknowledged: load.acknowledged },
@@ -72,6 +72,12 @@ async function verified(
       if (tries === 0) throw error;
     }
   }
+}
+
+/** Kafka's tools print a topic's id in base 64. */
+function uuidOf(topicId: string): string {
+  const hex = Buffer.from(topicId, 'base64url').toString('hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 function gateways(system: ChaosSystem): string[] {
