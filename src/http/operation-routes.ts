@@ -12,6 +12,13 @@ export interface OperationOptions {
   readonly metrics: Metrics;
 }
 
+/** In words: the parts that are not well, or that there are none. */
+function whatIsMissing({ parts }: HealthReport): string {
+  const away = parts.filter(({ status }) => status !== 'ok');
+  if (away.length === 0) return 'starting: not everything is there';
+  return `not ready: ${away.map(({ name, reason }) => `${name}: ${reason}`).join('; ')}`;
+}
+
 const METRICS = {
   description: 'All of this process',
   content: { 'text/plain': { schema: Type.String() } },
@@ -60,7 +67,7 @@ export function operationRoutes(app: App, options: OperationOptions): void {
       },
     },
     () => {
-      if (!options.ready()) throw new LullError('not_ready', 'starting: not everything is there');
+      if (!options.ready()) throw new LullError('not_ready', whatIsMissing(options.health()));
       return { ready: true };
     },
   );

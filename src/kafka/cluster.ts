@@ -113,6 +113,11 @@ export class Cluster {
     return this.#closed.signal;
   }
 
+  /** Why Kafka does not serve at present; null when all is well. */
+  get problem(): string | null {
+    return this.#outage.reason;
+  }
+
   get brokerCount(): number {
     return this.#brokers.size;
   }

@@ -52,6 +52,10 @@ export class KafkaTopic implements Topic {
     return this.#reader.read(partition, fromOffset, maxBytes);
   }
 
+  refreshEnds(): Promise<void> {
+    return this.#reader.refreshEnds();
+  }
+
   onAppend(listener: (partition: number) => void): () => void {
     return this.#reader.onAppend(listener);
   }

@@ -32,6 +32,8 @@ export interface TopicReader {
    * the end. Starts at `firstOffset` when `fromOffset` is below it.
    */
   read(partition: number, fromOffset: number, maxBytes: number): Promise<LogRecord[]>;
+  /** Brings the offsets of both ends up to date, where what is known of them may be older. */
+  refreshEnds?(): Promise<void>;
   /** Calls back after the end of a partition has moved; returns the way to stop it. */
   onAppend(listener: (partition: number) => void): () => void;
 }

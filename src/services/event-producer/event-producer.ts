@@ -61,7 +61,7 @@ export function startEventProducer(options: EventProducerOptions): EventProducer
 
 const BATCH = 4000;
 const RETRY_MS = 1000;
-const WAITS_FOR: ReadonlySet<string> = new Set(['log_full', 'disk_full']);
+const WAITS_FOR: ReadonlySet<string> = new Set(['log_full', 'disk_full', 'log_unavailable']);
 
 class Runner implements EventProducer {
   readonly backfilled: Promise<number>;

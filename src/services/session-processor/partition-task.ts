@@ -52,6 +52,9 @@ export interface TaskCommit {
 const READ_BYTES = 512 * 1024;
 /** Users whose deadline has come that one turn looks at; the rest waits for the next turn. */
 const SWEEP_USERS = 2000;
+/** How often, and how long apart, a log is asked that seems to have lost records. */
+const END_LOOKS = 50;
+const END_LOOK_MS = 100;
 const MINUTE_MS = 60_000;
 
 export class PartitionTask {
@@ -100,7 +103,7 @@ export class PartitionTask {
         `the state of partition ${partition} belongs to another log than ${input.name}`,
       );
     }
-    if (checkpoint !== null && checkpoint.nextOffset > input.endOffset(partition)) {
+    if (checkpoint !== null && !(await reaches(options, checkpoint.nextOffset))) {
       throw new LullError(
         'data_mismatch',
         `the state of partition ${partition} is ahead of ${input.name}, which has lost records`,
@@ -307,6 +310,17 @@ export class PartitionTask {
     );
     return due.length < SWEEP_USERS ? startOf(untilMinute + 1) : due[due.length - 1]!;
   }
+}
+
+/** Whether the log reaches as far; another process may have read more of it than we know of. */
+async function reaches(options: TaskOptions, offset: number): Promise<boolean> {
+  const { input, partition, clock, signal } = options;
+  for (let looks = 0; input.endOffset(partition) < offset; looks++) {
+    if (input.refreshEnds === undefined || looks === END_LOOKS || signal.aborted) return false;
+    await input.refreshEnds();
+    if (input.endOffset(partition) < offset) await clock.sleep(END_LOOK_MS, signal);
+  }
+  return true;
 }
 
 /** Of a session sent several times only what was sent last: it is the truth of this commit. */
