@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { partitionOf } from '../core/hash.ts';
 import { LullError } from '../errors.ts';
-import type { SessionQuery } from '../state/query.ts';
+import type { PartitionStatus, SessionQuery } from '../state/query.ts';
 import { checkId } from './ids.ts';
 import { parameters, REFUSALS, SessionRef, UserParams } from './schemas.ts';
 import type { App } from './server.ts';
@@ -10,12 +10,18 @@ import type { App } from './server.ts';
 export interface StateRouteOptions {
   /** Of this process alone: what it doesn't hold it doesn't ask for elsewhere. */
   readonly held: SessionQuery;
+  readonly partitions: () => readonly PartitionStatus[];
   readonly partitionCount: number;
 }
 
 const MAX_WAIT_MS = 10_000;
 
-export function stateRoutes(app: App, { held, partitionCount }: StateRouteOptions): void {
+export function stateRoutes(app: App, options: StateRouteOptions): void {
+  stateOfUser(app, options);
+  partitionsForOthers(app, options);
+}
+
+function stateOfUser(app: App, { held, partitionCount }: StateRouteOptions): void {
   app.get(
     '/state/:userId',
     {
@@ -46,12 +52,16 @@ export function stateRoutes(app: App, { held, partitionCount }: StateRouteOption
       return { partition, source, asOf: new Date(asOfMs).toISOString(), items: [...sessions] };
     },
   );
+}
+
+/** What instances ask each other, and nobody else. */
+function partitionsForOthers(app: App, { held, partitions }: StateRouteOptions): void {
+  app.get('/partitions', { schema: { hide: true } }, () => partitions());
 
   app.get(
     '/partitions/:partition/visible',
     {
       schema: {
-        // Between instances only.
         hide: true,
         params: Type.Object({ partition: Type.Integer({ minimum: 0 }) }),
         querystring: parameters({

@@ -5,18 +5,17 @@ import type { Config } from '../config.ts';
 import { LullError } from '../errors.ts';
 import type { History } from '../history/history.ts';
 import { openEmbeddedHistory } from '../history/pglite.ts';
-import type { RateControl } from '../http/rate-routes.ts';
 import { refusePortTaken } from '../http/server.ts';
 import type { Live } from '../live/live.ts';
 import { openProcessLive } from '../live/process-live.ts';
 import type { Topic } from '../log/log.ts';
 import { openSegmentLog } from '../log/segment-log.ts';
 import type { Clock } from '../ops/clock.ts';
-import { type HealthPart, healthOf } from '../ops/health.ts';
+import { healthOf } from '../ops/health.ts';
 import type { Lifecycle } from '../ops/lifecycle.ts';
 import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
-import { diskBytes, type Retention, startRetention } from '../ops/retention.ts';
+import { diskBytes, startRetention } from '../ops/retention.ts';
 import { startApiGateway } from '../services/api-gateway/gateway.ts';
 import type { IntakeClosed } from '../services/api-gateway/options.ts';
 import {
@@ -33,6 +32,7 @@ import { SessionProcessor } from '../services/session-processor/session-processo
 import { decodeLive } from '../services/session-processor/state-reader.ts';
 import { openRocksStore } from '../state/rocksdb-store.ts';
 import type { StateStore } from '../state/state.ts';
+import { partHealth, processorHealth, producerHealth, rateOf } from './service-health.ts';
 
 export interface EmbeddedOptions {
   readonly config: Config;
@@ -106,16 +106,16 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     ...stores,
     sessions,
     query: processor,
-    held: processor,
+    held: { query: processor, partitions: () => processor.status() },
     partitions: () => processor.status(),
     intake: () => (isReady ? null : BACK_FILLING),
     health: () =>
       healthOf([
-        ...processorHealth(processor),
+        processorHealth(processor),
         analytics.health(),
-        ...producerHealth(producer),
-        retentionHealth(retention),
-        intakeHealth(isReady),
+        ...(producer === null ? [] : [producerHealth(producer)]),
+        partHealth('retention', retention.problem()),
+        partHealth('intake', isReady ? null : BACK_FILLING.message),
       ]),
     ready: () => isReady,
     metrics,
@@ -225,43 +225,4 @@ async function makeFolder(path: string): Promise<void> {
   if (bavail * bsize >= MIN_FREE_BYTES) return;
   const free = Math.floor((bavail * bsize) / 1e6);
   throw new LullError('disk_full', `the disk of ${path} has ${free} MB left; 100 MB are needed`);
-}
-
-function processorHealth(processor: SessionProcessor): HealthPart[] {
-  const stopped = processor.status().find((partition) => partition.state !== 'running');
-  const name = 'session-processor';
-  if (stopped === undefined) return [{ name, status: 'ok', reason: null }];
-  const status = stopped.state === 'stopped' ? 'down' : 'degraded';
-  return [{ name, status, reason: stopped.reason ?? stopped.state }];
-}
-
-function rateOf(producer: EventProducer): RateControl {
-  return {
-    get: () => producer.rate().eventsPerSecond,
-    set: (eventsPerSecond) => {
-      try {
-        producer.setRate(eventsPerSecond);
-        return null;
-      } catch (error) {
-        if (error instanceof LullError) return error.message;
-        throw error;
-      }
-    },
-  };
-}
-
-function producerHealth(producer: EventProducer | null): HealthPart[] {
-  if (producer === null) return [];
-  const reason = producer.problem();
-  return [{ name: 'event-producer', status: reason === null ? 'ok' : 'degraded', reason }];
-}
-
-function retentionHealth(retention: Retention): HealthPart {
-  const reason = retention.problem();
-  return { name: 'retention', status: reason === null ? 'ok' : 'degraded', reason };
-}
-
-function intakeHealth(isReady: boolean): HealthPart {
-  const status = isReady ? 'ok' : 'degraded';
-  return { name: 'intake', status, reason: isReady ? null : BACK_FILLING.message };
 }

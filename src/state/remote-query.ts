@@ -5,7 +5,7 @@ import { partitionOf } from '../core/hash.ts';
 import type { SessionRecord } from '../core/output.ts';
 import { LullError } from '../errors.ts';
 import type { Clock } from '../ops/clock.ts';
-import type { SessionQuery, StateAnswer, Visibility } from './query.ts';
+import type { PartitionStatus, SessionQuery, StateAnswer, Visibility } from './query.ts';
 
 /** Who holds a partition, by the URLs at which they are reached. */
 export interface PartitionHolders {
@@ -19,9 +19,15 @@ export interface RemoteQueryOptions {
   /** Who holds each partition now; null while that is being decided anew. */
   readonly describe: () => Promise<readonly PartitionHolders[] | null>;
   /** What this process holds itself, and the URL under which others know it. */
-  readonly local: { readonly query: SessionQuery; readonly url: string } | null;
+  readonly local: LocalState | null;
   /** Sent with each request. */
   readonly token: string | null;
+}
+
+export interface LocalState {
+  readonly url: string;
+  readonly query: SessionQuery;
+  readonly partitions: () => readonly PartitionStatus[];
 }
 
 const REFRESH_MS = 2000;
@@ -94,6 +100,21 @@ export class RemoteQuery implements SessionQuery {
     await this.#refresh(REFRESH_MS);
     if (this.#holders.length === 0) return null;
     return this.#holders.filter(({ owner }) => owner === null).length;
+  }
+
+  /** How the partitions are, of those owners that answer. */
+  async status(): Promise<PartitionStatus[]> {
+    const { local, clock } = this.#options;
+    await this.#refresh(REFRESH_MS);
+    const owners = new Set(this.#holders.map(({ owner }) => owner));
+    const answers = [...owners].map(async (owner) => {
+      if (owner === null) return [];
+      if (owner === local?.url) return local.partitions();
+      const answer = await this.#client.get(`${owner}/partitions`, ANSWER_MS);
+      if (answer === null) this.#suspects.set(owner, clock.monotonicMs() + SUSPECT_MS);
+      return answer?.status === 200 ? (answer.body as PartitionStatus[]) : [];
+    });
+    return (await Promise.all(answers)).flat();
   }
 
   close(): void {

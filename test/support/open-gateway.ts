@@ -58,7 +58,7 @@ export async function openGateway(parts: Partial<GatewayOptions> = {}): Promise<
     live,
     history: new MemoryHistory(),
     query: null,
-    held: parts.query ?? null,
+    held: parts.query ? { query: parts.query, partitions: () => [] } : null,
     partitions: () => [],
     intake: () => null,
     health: () => ({ status: 'ok', parts: [] }),

@@ -26,7 +26,9 @@ export function startApiGateway(options: GatewayOptions): Promise<HttpServer> {
       historyRoutes(typed, options);
       sessionRoutes(typed, options);
       if (options.held !== null) {
-        stateRoutes(typed, { held: options.held, partitionCount: options.events.partitionCount });
+        const { query, partitions } = options.held;
+        const { partitionCount } = options.events;
+        stateRoutes(typed, { held: query, partitions, partitionCount });
       }
       streamRoutes(typed, options);
       operationRoutes(typed, options);

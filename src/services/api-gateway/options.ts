@@ -26,7 +26,7 @@ export interface GatewayOptions {
   /** The processors' state, wherever it is held; null where it can't be asked. */
   readonly query: SessionQuery | null;
   /** What a processor in this process holds, to be asked for by others; null where none runs. */
-  readonly held: SessionQuery | null;
+  readonly held: HeldState | null;
   /** How the partitions are, of those processors that can be asked. */
   readonly partitions: () => readonly PartitionStatus[] | Promise<readonly PartitionStatus[]>;
   /** Why no events are taken at present (back-fill, disk); null when they are. */
@@ -40,6 +40,11 @@ export interface GatewayOptions {
   readonly maxStreams?: number;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+export interface HeldState {
+  readonly query: SessionQuery;
+  readonly partitions: () => readonly PartitionStatus[];
 }
 
 export interface IntakeClosed {
