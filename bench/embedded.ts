@@ -71,6 +71,7 @@ const analytics = startSessionAnalytics({
   retainSessionsMs: 30 * DAY_MS,
   release: (offsets) => store.releaseOutputs('sessions', offsets),
 });
+analytics.assign(Array.from({ length: events.partitionCount }, (_, partition) => partition));
 const processor = await SessionProcessor.open({
   definition,
   input: events,

@@ -32,10 +32,10 @@ export interface History {
   /**
    * In one transaction: keeps the highest revision of each id (`active` and `merged` take a
    * session's row out, and its id and revision stay in the lineage), and stores the positions.
-   * The same batch again changes nothing, and a position never goes back. What has resolved survives
-   * a power loss. Texts come back as they were, but for U+0000 and lone surrogates, which come back
-   * as U+FFFD. Several processes may write at once: those that give positions of the same partition
-   * take turns, and who gives none waits for all others.
+   * The same batch again changes nothing, and a position never goes back. What has resolved
+   * survives a power loss. Texts come back as they were, but for U+0000 and lone surrogates, which
+   * come back as U+FFFD. Several processes may write at once: those that give positions of the same
+   * partition take turns, and who gives none waits for all others.
    */
   apply(records: readonly SentRecord[], positions: readonly HistoryPosition[]): Promise<void>;
   /** Stores positions that may lie further back: for a log that has lost its end. */

@@ -11,7 +11,11 @@ import type { HistoryPosition } from '../../history/history.ts';
 import type { Clock } from '../../ops/clock.ts';
 import { createLogger } from '../../ops/logger.ts';
 import { createMetrics } from '../../ops/metrics.ts';
-import { type SessionAnalyticsOptions, startSessionAnalytics } from './session-analytics.ts';
+import {
+  type SessionAnalytics,
+  type SessionAnalyticsOptions,
+  startSessionAnalytics,
+} from './session-analytics.ts';
 
 const PARTITIONS = 3;
 const HOUR_MS = 3_600_000;
@@ -110,6 +114,13 @@ function setUp(parts: Partial<SessionAnalyticsOptions> = {}) {
   return { ...options, clock, topic, history, metrics, logged, released };
 }
 
+/** As the embedded mode does. */
+function startOnAll(options: SessionAnalyticsOptions): SessionAnalytics {
+  const analytics = startSessionAnalytics(options);
+  analytics.assign([0, 1, 2]);
+  return analytics;
+}
+
 const send = (topic: MemoryTopic, ...records: (SentRecord | string)[]) =>
   topic.append(
     records.map((record) => {
@@ -131,7 +142,7 @@ const ids = (history: MemoryHistory) =>
 test('brings what is there and what comes into history, and lets go of it in the topic', async () => {
   const { topic, history, released, clock, ...options } = setUp();
   await send(topic, ...numbered(20));
-  const analytics = startSessionAnalytics({ ...options, topic, history, clock });
+  const analytics = startOnAll({ ...options, topic, history, clock });
   assert.equal(analytics.caughtUp(), false);
   await analytics.waitApplied();
   assert.equal(analytics.caughtUp(), true);
@@ -161,7 +172,7 @@ test('the topic is made durable before history learns of it, and released only a
     await apply(...given);
   };
   await send(topic, closed('s', 1));
-  const analytics = startSessionAnalytics({
+  const analytics = startOnAll({
     ...options,
     topic,
     history,
@@ -176,13 +187,13 @@ test('the topic is made durable before history learns of it, and released only a
 test('a restart goes on where history stands', async () => {
   const { history, topic, ...options } = setUp();
   await send(topic, ...numbered(10));
-  const first = startSessionAnalytics({ ...options, topic, history });
+  const first = startOnAll({ ...options, topic, history });
   await first.waitApplied();
   await first.close();
   await send(topic, closed('new', 1));
   assert.equal(first.caughtUp(), false, 'a closed one takes nothing more');
   history.batches.length = 0;
-  const second = startSessionAnalytics({ ...options, topic, history });
+  const second = startOnAll({ ...options, topic, history });
   await second.waitApplied();
   await second.close();
   assert.deepEqual(
@@ -204,23 +215,27 @@ for (const [what, logId, nextOffset] of [
       [0, 1, 2].map((partition) => ({ logId, partition, nextOffset })),
     );
     await send(topic, ...records);
-    const positions = await history.positions();
+    const positionsNow = history.positions.bind(history);
+    const positions = await positionsNow();
     let answer: () => void = () => {};
     history.positions = () => new Promise((resolve) => (answer = () => resolve(positions)));
-    const analytics = startSessionAnalytics({ ...options, topic, history });
+    const analytics = startOnAll({ ...options, topic, history });
     // What is appended after the start must not make a lost position look like a good one.
     await send(topic, ...numbered(6000).map((one) => ({ ...one, sessionId: `x${one.sessionId}` })));
     answer();
     await analytics.waitApplied();
     await analytics.close();
     for (const { sessionId } of records) assert.ok(await history.session(sessionId), sessionId);
+    const stored = (await positionsNow()).filter((one) => one.logId === topic.logId);
+    for (const one of stored) assert.equal(one.nextOffset, topic.endOffset(one.partition));
+    assert.equal(stored.length, PARTITIONS);
   });
 }
 
 test('records that are no sessions are counted, said once a batch, and skipped', async () => {
   const { topic, history, metrics, logged, ...options } = setUp();
   await send(topic, 'no json', closed('a', 1), '{"sessionId":"x"}', closed('b', 1));
-  const analytics = startSessionAnalytics({ ...options, topic, history, metrics });
+  const analytics = startOnAll({ ...options, topic, history, metrics });
   await analytics.waitApplied();
   await analytics.close();
   assert.deepEqual(ids(history), ['a', 'b']);
@@ -236,7 +251,7 @@ test('an outage is waited out: said once, then once a minute, and caught up afte
   const { topic, history, clock, logged, ...options } = setUp();
   history.failing = true;
   await send(topic, ...numbered(5));
-  const analytics = startSessionAnalytics({ ...options, topic, history, clock });
+  const analytics = startOnAll({ ...options, topic, history, clock });
   await clock.advance(1000);
   assert.equal(logged.length, 1);
   const { status, reason } = analytics.health();
@@ -264,7 +279,7 @@ test('a hole at the end of the log is passed over', async () => {
   const partition = partitionOf('user', PARTITIONS);
   const endOffset = topic.endOffset.bind(topic);
   topic.endOffset = (one) => endOffset(one) + (one === partition ? 2 : 0);
-  const analytics = startSessionAnalytics({ ...options, topic, history });
+  const analytics = startOnAll({ ...options, topic, history });
   await analytics.waitApplied();
   assert.equal(analytics.caughtUp(), true);
   await analytics.close();
@@ -281,7 +296,7 @@ test('what could not be written is read and written again', async () => {
   };
   const page = '/'.padEnd(2000, 'x');
   await send(topic, ...numbered(6000, { entryPage: page }), 'no json');
-  const analytics = startSessionAnalytics({ ...options, topic, history, clock, metrics });
+  const analytics = startOnAll({ ...options, topic, history, clock, metrics });
   const applied = analytics.waitApplied();
   await clock.advance(2000);
   await applied;
@@ -298,7 +313,7 @@ test('batches are bounded, and each partition has its turn', async () => {
   const long = { entryPage: page, exitPage: page, referrer: page };
   await send(topic, ...Array.from({ length: 6000 }, (_, n) => closed(`b${n}`, 1, long)));
   await send(topic, ...numbered(30));
-  const analytics = startSessionAnalytics({ ...options, topic, history });
+  const analytics = startOnAll({ ...options, topic, history });
   await analytics.waitApplied();
   await analytics.close();
   const sizes = history.batches.map((batch) => JSON.stringify(batch).length);
@@ -315,7 +330,7 @@ test('batches are bounded, and each partition has its turn', async () => {
 
 test('a trickle is gathered', async () => {
   const { topic, history, clock, ...options } = setUp();
-  const analytics = startSessionAnalytics({ ...options, topic, history, clock });
+  const analytics = startOnAll({ ...options, topic, history, clock });
   await analytics.waitApplied();
   await clock.advance(1000);
   for (let n = 0; n < 20; n++) {
@@ -334,7 +349,7 @@ test('what is too old goes, in steps, and again each minute', async () => {
   const just = new Date(TIME_0_MS - 24 * HOUR_MS + 30_000).toISOString();
   await history.apply(numbered(2500, { endTime }), []);
   await history.apply([closed('just', 1, { endTime: just }), closed('new', 1)], []);
-  const analytics = startSessionAnalytics({ ...options, topic, history, clock });
+  const analytics = startOnAll({ ...options, topic, history, clock });
   await clock.advance(1000);
   assert.deepEqual(ids(history), ['just', 'new']);
   assert.equal(history.expiries, 3);
@@ -347,10 +362,79 @@ test('close ends every wait', async () => {
   const { topic, history, ...options } = setUp();
   history.failing = true;
   await send(topic, closed('s', 1));
-  const analytics = startSessionAnalytics({ ...options, topic, history });
+  const analytics = startOnAll({ ...options, topic, history });
   const waiting = analytics.waitApplied();
   await analytics.close();
   await waiting;
   await analytics.waitApplied();
   assert.equal(history.batches.length, 0);
+});
+
+test('only what is assigned is read, and others are taken up where history stands', async () => {
+  const { topic, history, ...options } = setUp();
+  await send(topic, ...numbered(30));
+  const partOf = ({ userId }: SentRecord) => partitionOf(userId, PARTITIONS);
+  const first = startSessionAnalytics({ ...options, topic, history });
+  const waiting = first.waitApplied();
+  assert.equal(first.caughtUp(), false, 'nothing is assigned yet');
+  first.assign([0, 2]);
+  await waiting;
+  assert.equal(first.caughtUp(), true);
+  assert.deepEqual(new Set(history.closed().map(partOf)), new Set([0, 2]));
+  const second = startSessionAnalytics({ ...options, topic, history });
+  second.assign([1]);
+  await second.waitApplied();
+  assert.equal(history.closed().length, 30);
+  first.assign([0]);
+  second.assign([2, 1]);
+  history.batches.length = 0;
+  await send(topic, ...numbered(60));
+  await Promise.all([first.waitApplied(), second.waitApplied()]);
+  assert.equal(history.closed().length, 60);
+  const applied = history.batches.flat().map(({ sessionId }) => sessionId);
+  assert.equal(new Set(applied).size, applied.length, 'nothing is read twice');
+  first.assign([]);
+  await first.waitApplied();
+  assert.equal(first.caughtUp(), true);
+  await Promise.all([first.close(), second.close()]);
+});
+
+test('a batch whose partitions were taken away while it was read is not applied', async () => {
+  const { topic, history, ...options } = setUp();
+  await send(topic, ...numbered(30));
+  const reading = Promise.withResolvers<void>();
+  const read = topic.read.bind(topic);
+  let calls = 0;
+  topic.read = async (...given) => {
+    if (++calls > 1) return read(...given);
+    reading.resolve();
+    return new Promise(() => {});
+  };
+  const analytics = startSessionAnalytics({ ...options, topic, history });
+  analytics.assign([0]);
+  await reading.promise;
+  analytics.assign([]);
+  await analytics.waitApplied();
+  assert.deepEqual(await history.positions(), []);
+  analytics.assign([1]);
+  await analytics.waitApplied();
+  assert.deepEqual(
+    (await history.positions()).map(({ partition }) => partition),
+    [1],
+  );
+  await analytics.close();
+});
+
+test('old sessions are deleted by who has partition 0 only', async () => {
+  const { topic, history, clock, ...options } = setUp();
+  const endTime = new Date(TIME_0_MS - 25 * HOUR_MS).toISOString();
+  await history.apply([closed('old', 1, { endTime })], []);
+  const analytics = startSessionAnalytics({ ...options, topic, history, clock });
+  analytics.assign([1, 2]);
+  await clock.advance(130_000);
+  assert.equal(history.expiries, 0);
+  analytics.assign([0]);
+  await clock.advance(1000);
+  assert.deepEqual(ids(history), []);
+  await analytics.close();
 });

@@ -1,14 +1,14 @@
 /** session-analytics: brings the `sessions` topic into history, each record's effect once. */
-import type { SentRecord } from '../../core/output.ts';
 import type { History, HistoryPosition } from '../../history/history.ts';
-import type { LogRecord, TopicReader } from '../../log/log.ts';
+import type { TopicReader } from '../../log/log.ts';
 import type { Clock } from '../../ops/clock.ts';
+import type { HealthPart } from '../../ops/health.ts';
 import type { Logger } from '../../ops/logger.ts';
 import type { Metrics } from '../../ops/metrics.ts';
 import { Outage } from '../../ops/outage.ts';
 import { type AnalyticsMetrics, analyticsMetrics } from './analytics-metrics.ts';
+import { type Batch, BatchReader, type Offsets } from './batch-reader.ts';
 import { Expiry } from './expiry.ts';
-import { readSentRecord } from './sent-record.ts';
 
 export interface SessionAnalyticsOptions {
   /** The `sessions` topic: JSON of sent records. */
@@ -17,7 +17,7 @@ export interface SessionAnalyticsOptions {
   readonly clock: Clock;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
-  /** Sessions that ended longer ago than this are deleted. */
+  /** Sessions that ended longer ago than this are deleted, by who has partition 0. */
   readonly retainSessionsMs: number;
   /**
    * Makes what can be read of the topic survive a power loss. Called before a batch is applied,
@@ -25,28 +25,38 @@ export interface SessionAnalyticsOptions {
    */
   readonly sync?: () => Promise<unknown>;
   /** Lets go of the topic's records below these offsets, by partition: they are in history. */
-  readonly release: (offsets: readonly number[]) => Promise<void>;
+  readonly release?: (offsets: readonly number[]) => Promise<void>;
 }
 
 export interface SessionAnalytics {
-  /** Whether every record that the topic holds now is in history. */
+  /**
+   * Reads these partitions from now on, and no others, from where history stands; the topic must
+   * know their ends. A batch of before may still be applied: another process that reads the same
+   * records meanwhile changes nothing by it.
+   */
+  assign(partitions: readonly number[]): void;
+  /** Whether every record that the assigned partitions hold now is in history. */
   caughtUp(): boolean;
-  /** Resolves when every record that the topic holds now is in history, or with `close`. */
+  /** Resolves when every record that the assigned partitions hold now is, or with `close`. */
   waitApplied(): Promise<void>;
-  health(): { name: string; status: 'ok' | 'degraded'; reason: string | null };
+  health(): HealthPart;
   /** After the batch under way; what it hasn't applied is read again by the next start. */
   close(): Promise<void>;
 }
 
-/** One batch: about a thousand sessions, and never much more than this in memory. */
-const BATCH_BYTES = 2 * 1024 * 1024;
 /** Little is gathered for so long, so that a trickle doesn't cost a transaction a record. */
 const GATHER_MS = 400;
+/** How often one that doesn't expire sessions wakes without need. */
+const IDLE_MS = 60_000;
+/** Sessions expire where this partition is. */
+const EXPIRING_PARTITION = 0;
 
+/** Reads nothing before partitions are assigned. */
 export function startSessionAnalytics(options: SessionAnalyticsOptions): SessionAnalytics {
   const loop = new AnalyticsLoop(options);
   const ended = loop.run();
   return {
+    assign: (partitions) => loop.assign(partitions),
     caughtUp: () => loop.caughtUp(),
     waitApplied: () => loop.waitApplied(),
     health: () => loop.health(),
@@ -57,30 +67,28 @@ export function startSessionAnalytics(options: SessionAnalyticsOptions): Session
   };
 }
 
-interface Batch {
-  readonly records: readonly SentRecord[];
-  /** What is no record of a session. */
-  readonly unreadable: readonly LogRecord[];
-  readonly isFull: boolean;
-  /** Where each partition goes on after it. */
-  readonly next: readonly number[];
+/** From one `assign` to the next. */
+interface Assignment {
+  /** Where its partitions ended at first: a stored position past it is of records now lost. */
+  readonly ends: Offsets;
+  /** Offset of the first record not yet in history; null before history was asked. */
+  next: Offsets | null;
+  /** The batch after the one that is being applied. */
+  ahead: Promise<Batch> | null;
+  /** Resolves, with null, when the next assignment has come, or the end. */
+  readonly over: Promise<null>;
+  readonly end: () => void;
 }
 
 class AnalyticsLoop {
   readonly #options: SessionAnalyticsOptions;
   readonly #metrics: AnalyticsMetrics | null;
+  readonly #reader: BatchReader;
   readonly #expiry: Expiry;
   readonly #outage: Outage;
   readonly #stopping = new AbortController();
-  /** Where the topic ended at the start: a stored position past it is of records it has lost. */
-  readonly #endsAtStart: readonly number[];
-  /** Offset of the first record not yet in history, by partition; null before the first look. */
-  #next: readonly number[] | null = null;
-  /** The partition that is read first, so that a busy one doesn't keep the others waiting. */
-  #turn = 0;
-  /** The batch after the one that is being applied. */
-  #ahead: Promise<Batch> | null = null;
-  #waiting: { readonly ends: readonly number[]; readonly resolve: () => void }[] = [];
+  #assignment: Assignment | null = null;
+  #waiting: { readonly ends: Offsets | null; readonly resolve: () => void }[] = [];
   #idle = false;
   /** Ends the pause that the loop is in, if any. */
   #wake: () => void = () => {};
@@ -88,6 +96,7 @@ class AnalyticsLoop {
   constructor(options: SessionAnalyticsOptions) {
     this.#options = options;
     this.#metrics = options.metrics === undefined ? null : analyticsMetrics(options.metrics);
+    this.#reader = new BatchReader(options.topic);
     this.#expiry = new Expiry(options);
     this.#outage = new Outage({
       clock: options.clock,
@@ -95,7 +104,6 @@ class AnalyticsLoop {
       down: 'sessions can not be brought into history: trying again',
       up: 'sessions are brought into history again',
     });
-    this.#endsAtStart = this.#ends();
     this.#metrics?.onBehind(() => this.#behind());
   }
 
@@ -105,15 +113,20 @@ class AnalyticsLoop {
     });
     const { signal } = this.#stopping;
     while (!signal.aborted) {
+      const own = this.#assignment;
+      if (own === null) {
+        await this.#pause(IDLE_MS);
+        continue;
+      }
       try {
-        this.#next ??= await this.#restore();
-        const more = await this.#applyNext(this.#next);
+        own.next ??= await this.#restore(own.ends);
+        const more = await this.#applyNext(own, own.next);
         this.#settleWaiting();
-        const expiring = await this.#expiry.step();
+        const expiring = own.ends.has(EXPIRING_PARTITION) && (await this.#expiry.step());
         this.#outage.over();
-        if (!more && !expiring) await this.#rest();
+        if (!more && !expiring && own === this.#assignment) await this.#rest(own);
       } catch (error) {
-        this.#ahead = null;
+        own.ahead = null;
         await this.#outage.wait(error, signal);
       }
     }
@@ -121,25 +134,35 @@ class AnalyticsLoop {
     for (const { resolve } of this.#waiting.splice(0)) resolve();
   }
 
+  assign(partitions: readonly number[]): void {
+    const { promise: over, resolve } = Promise.withResolvers<null>();
+    const ends = this.#endsOf(partitions);
+    this.#assignment?.end();
+    this.#assignment = { ends, next: null, ahead: null, over, end: () => resolve(null) };
+    this.#wake();
+  }
+
   stop(): void {
     this.#stopping.abort();
+    this.#assignment?.end();
     this.#wake();
   }
 
   caughtUp(): boolean {
-    return this.#behind() === 0;
+    return this.#assignment !== null && this.#behind() === 0;
   }
 
   waitApplied(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#stopping.signal.aborted) return resolve();
-      this.#waiting.push({ ends: this.#ends(), resolve });
+      const own = this.#assignment;
+      this.#waiting.push({ ends: own && this.#endsOf(own.ends.keys()), resolve });
       this.#settleWaiting();
       this.#wake();
     });
   }
 
-  health(): { name: string; status: 'ok' | 'degraded'; reason: string | null } {
+  health(): HealthPart {
     const { reason } = this.#outage;
     const name = 'session-analytics';
     if (reason === null) return { name, status: 'ok', reason: null };
@@ -147,63 +170,50 @@ class AnalyticsLoop {
   }
 
   /** The stored positions, as far as they mean something in this log; else its oldest record. */
-  async #restore(): Promise<number[]> {
-    const { topic, history } = this.#options;
-    const next = this.#endsAtStart.map((_, partition) => topic.firstOffset(partition));
+  async #restore(ends: Offsets): Promise<Offsets> {
+    const { topic, history, logger } = this.#options;
+    const next = new Map([...ends.keys()].map((one) => [one, topic.firstOffset(one)]));
+    const lost: HistoryPosition[] = [];
     for (const { logId, partition, nextOffset } of await history.positions()) {
-      if (logId !== topic.logId || partition >= topic.partitionCount) continue;
-      if (nextOffset <= this.#endsAtStart[partition]!) next[partition] = nextOffset;
+      const end = ends.get(partition);
+      if (logId !== topic.logId || end === undefined) continue;
+      if (nextOffset <= end) next.set(partition, nextOffset);
+      else lost.push({ logId, partition, nextOffset: next.get(partition)! });
+    }
+    if (lost.length > 0) {
+      const partitions = lost.map(({ partition }) => partition);
+      logger?.warn({ partitions }, 'history knows more than the topic holds: reading all of it');
+      await history.rewind(lost);
     }
     return next;
   }
 
   /** Applies a batch; false when there was nothing, or so little that more may be gathered. */
-  async #applyNext(from: readonly number[]): Promise<boolean> {
+  async #applyNext(own: Assignment, from: Offsets): Promise<boolean> {
     const { topic, history, sync, release } = this.#options;
-    const batch = await (this.#ahead ?? this.#read(from));
+    const batch = await Promise.race([own.over, own.ahead ?? this.#reader.read(from)]);
+    // What is read of a partition that the topic no longer follows may have holes.
+    if (batch === null || own !== this.#assignment) return true;
     const { next, isFull } = batch;
     const positions: HistoryPosition[] = [];
-    for (const [partition, nextOffset] of next.entries()) {
-      if (nextOffset === from[partition]) continue;
+    for (const [partition, nextOffset] of next) {
+      if (nextOffset === from.get(partition)) continue;
       positions.push({ logId: topic.logId, partition, nextOffset });
     }
-    this.#ahead = null;
+    own.ahead = null;
     if (positions.length === 0) return false;
     if (isFull) {
-      this.#ahead = this.#read(next);
+      own.ahead = this.#reader.read(next);
       // Whoever awaits it is told; until then it is nobody's unhandled rejection.
-      this.#ahead.catch(() => {});
+      own.ahead.catch(() => {});
     }
     await sync?.();
     await history.apply(batch.records, positions);
-    this.#next = next;
+    own.next = next;
     this.#tell(batch);
-    await release(next);
+    const { partitionCount } = topic;
+    await release?.(Array.from({ length: partitionCount }, (_, one) => next.get(one) ?? 0));
     return isFull;
-  }
-
-  async #read(from: readonly number[]): Promise<Batch> {
-    const { topic } = this.#options;
-    const records: SentRecord[] = [];
-    const unreadable: LogRecord[] = [];
-    const next = [...from];
-    let bytes = 0;
-    for (let index = 0; index < topic.partitionCount && bytes < BATCH_BYTES; index++) {
-      const partition = this.#turn;
-      this.#turn = (this.#turn + 1) % topic.partitionCount;
-      const end = topic.endOffset(partition);
-      if (next[partition]! >= end) continue;
-      const found = await topic.read(partition, next[partition]!, BATCH_BYTES - bytes);
-      // Nothing before the end: a hole is all that is left.
-      next[partition] = (found.at(-1)?.offset ?? end - 1) + 1;
-      for (const one of found) {
-        bytes += one.value.length;
-        const record = readSentRecord(one.value);
-        if (record === null) unreadable.push(one);
-        else records.push(record);
-      }
-    }
-    return { records, unreadable, next, isFull: bytes >= BATCH_BYTES };
   }
 
   #tell({ records, unreadable }: Batch): void {
@@ -216,10 +226,11 @@ class AnalyticsLoop {
   }
 
   /** Until the topic grows or something expires; then a moment more, unless somebody waits. */
-  async #rest(): Promise<void> {
+  async #rest({ ends }: Assignment): Promise<void> {
     if (this.#behind() === 0) {
+      const nowMs = this.#options.clock.monotonicMs();
       this.#idle = true;
-      await this.#pause(this.#expiry.dueInMs(this.#options.clock.monotonicMs()));
+      await this.#pause(ends.has(EXPIRING_PARTITION) ? this.#expiry.dueInMs(nowMs) : IDLE_MS);
       this.#idle = false;
     }
     if (this.#waiting.length === 0) await this.#pause(GATHER_MS);
@@ -233,29 +244,32 @@ class AnalyticsLoop {
     this.#wake = () => {};
   }
 
+  /** Partitions that were taken away meanwhile are another's. */
   #settleWaiting(): void {
-    const next = this.#next;
-    if (next === null) return;
+    const next = this.#assignment?.next;
+    if (next === undefined || next === null) return;
     this.#waiting = this.#waiting.filter(({ ends, resolve }) => {
-      if (ends.some((end, partition) => next[partition]! < end)) return true;
+      for (const [partition, end] of ends ?? []) {
+        if ((next.get(partition) ?? end) < end) return true;
+      }
       resolve();
       return false;
     });
   }
 
-  #ends(): number[] {
+  #endsOf(partitions: Iterable<number>): Offsets {
     const { topic } = this.#options;
-    return Array.from({ length: topic.partitionCount }, (_, partition) =>
-      topic.endOffset(partition),
-    );
+    return new Map([...partitions].map((one) => [one, topic.endOffset(one)]));
   }
 
-  /** Records that are not in history yet. */
+  /** Records of the assigned partitions that are not in history yet. */
   #behind(): number {
     const { topic } = this.#options;
+    const own = this.#assignment;
     let records = 0;
-    for (const [partition, end] of this.#ends().entries()) {
-      records += Math.max(0, end - (this.#next?.[partition] ?? topic.firstOffset(partition)));
+    for (const partition of own?.ends.keys() ?? []) {
+      const next = own?.next?.get(partition) ?? topic.firstOffset(partition);
+      records += Math.max(0, topic.endOffset(partition) - next);
     }
     return records;
   }
