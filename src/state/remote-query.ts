@@ -65,7 +65,8 @@ export class RemoteQuery implements SessionQuery {
     for (let round = 0; round < 2 && best?.source !== 'state'; round++) {
       await this.#refresh(round === 0 ? REFRESH_MS : MIN_REFRESH_MS);
       for (const url of this.#holdersOf(partition)) {
-        if (asked.has(url)) continue;
+        // Whoever did not answer a moment ago is waited for only where nobody else has.
+        if (asked.has(url) || (best !== null && this.#isSuspect(url))) continue;
         asked.add(url);
         best = newer(best, await this.#ask(url, userId));
         if (best?.source === 'state') break;
@@ -143,14 +144,16 @@ export class RemoteQuery implements SessionQuery {
 
   /** Those to ask, in order; this process itself has been asked. */
   #holdersOf(partition: number): string[] {
-    const { clock, local } = this.#options;
+    const { local } = this.#options;
     const { owner = null, standbys = [] } = this.#holders[partition] ?? {};
     const urls = owner === null ? [...standbys] : [owner, ...standbys];
-    const nowMs = clock.monotonicMs();
-    const isSuspect = (url: string) => (this.#suspects.get(url) ?? 0) > nowMs;
     return urls
       .filter((url) => url !== local?.url)
-      .sort((one, other) => Number(isSuspect(one)) - Number(isSuspect(other)));
+      .sort((one, other) => Number(this.#isSuspect(one)) - Number(this.#isSuspect(other)));
+  }
+
+  #isSuspect(url: string): boolean {
+    return (this.#suspects.get(url) ?? 0) > this.#options.clock.monotonicMs();
   }
 
   /** Asks the group, unless it was asked so lately, or can't be asked: then the last answer stays. */
