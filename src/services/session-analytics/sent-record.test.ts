@@ -44,6 +44,7 @@ test('values that PostgreSQL would refuse are refused', () => {
   const refused = [
     { revision: 2 ** 31 },
     { eventCount: 2 ** 53 },
+    { durationSeconds: 1e16 },
     { state: 'merged' },
     { state: 'gone' },
     { userId: 'u'.repeat(257) },

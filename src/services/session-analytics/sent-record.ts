@@ -3,6 +3,8 @@ import { MAX_ID_BYTES } from '../../core/event.ts';
 import type { MergedRecord, SentRecord, SessionRecord } from '../../core/output.ts';
 
 const MAX_REVISION = 2 ** 31 - 1;
+/** In milliseconds it is a whole number still. */
+const MAX_DURATION_SECONDS = Number.MAX_SAFE_INTEGER / 1000;
 const STATES: readonly unknown[] = ['active', 'closed', 'amended'];
 
 type Field = keyof SessionRecord;
@@ -57,6 +59,7 @@ function isSession(raw: Raw): boolean {
     STATES.includes(raw['state']) &&
     typeof duration === 'number' &&
     duration >= 0 &&
+    duration <= MAX_DURATION_SECONDS &&
     TEXTS.every((field) => typeof raw[field] === 'string') &&
     TEXTS_OR_NULL.every((field) => raw[field] === null || typeof raw[field] === 'string') &&
     TIMES.every((field) => isTime(raw[field])) &&

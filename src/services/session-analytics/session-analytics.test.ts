@@ -438,3 +438,41 @@ test('old sessions are deleted by who has partition 0 only', async () => {
   assert.deepEqual(ids(history), []);
   await analytics.close();
 });
+
+test('what waits before anything is assigned waits for all of it', async () => {
+  const { topic, history, ...options } = setUp();
+  await send(topic, ...numbered(6000, { entryPage: '/'.padEnd(2000, 'x') }));
+  const analytics = startSessionAnalytics({ ...options, topic, history });
+  const waiting = analytics.waitApplied();
+  analytics.assign([0, 1, 2]);
+  assert.equal(analytics.caughtUp(), false);
+  await waiting;
+  assert.equal(history.closed().length, 6000);
+  await analytics.close();
+});
+
+test('a topic that knows its ends late is asked for them before it is called short', async () => {
+  const { topic, history, clock, ...options } = setUp();
+  await send(topic, ...numbered(12));
+  const ends = [0, 1, 2].map((partition) => topic.endOffset(partition));
+  const stored = ends.map((nextOffset, partition) => {
+    return { logId: topic.logId, partition, nextOffset };
+  });
+  await history.apply(numbered(12), stored);
+  const endOffset = topic.endOffset.bind(topic);
+  let looks = 0;
+  topic.endOffset = (partition) => (looks < 3 ? 0 : endOffset(partition));
+  const late = Object.assign(topic, {
+    refreshEnds: async () => {
+      looks++;
+    },
+  });
+  history.batches.length = 0;
+  const analytics = startOnAll({ ...options, topic: late, history, clock });
+  const waiting = analytics.waitApplied();
+  await clock.advance(1000);
+  await waiting;
+  assert.equal(looks, 3);
+  assert.deepEqual(history.batches, [], 'nothing is read again');
+  await analytics.close();
+});

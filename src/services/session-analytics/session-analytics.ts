@@ -30,12 +30,11 @@ export interface SessionAnalyticsOptions {
 
 export interface SessionAnalytics {
   /**
-   * Reads these partitions from now on, and no others, from where history stands; the topic must
-   * know their ends. A batch of before may still be applied: another process that reads the same
-   * records meanwhile changes nothing by it.
+   * Reads these partitions from now on, and no others, from where history stands. A batch of before
+   * may still be applied: another process that reads the same records meanwhile loses nothing by it.
    */
   assign(partitions: readonly number[]): void;
-  /** Whether every record that the assigned partitions hold now is in history. */
+  /** Whether every record that the assigned partitions hold now is in history; false before. */
   caughtUp(): boolean;
   /** Resolves when every record that the assigned partitions hold now is, or with `close`. */
   waitApplied(): Promise<void>;
@@ -48,6 +47,9 @@ export interface SessionAnalytics {
 const GATHER_MS = 400;
 /** How often one that doesn't expire sessions wakes without need. */
 const IDLE_MS = 60_000;
+/** How often, and how long apart, a topic is asked that seems to have lost records. */
+const END_LOOKS = 50;
+const END_LOOK_MS = 100;
 /** Sessions expire where this partition is. */
 const EXPIRING_PARTITION = 0;
 
@@ -88,7 +90,8 @@ class AnalyticsLoop {
   readonly #outage: Outage;
   readonly #stopping = new AbortController();
   #assignment: Assignment | null = null;
-  #waiting: { readonly ends: Offsets | null; readonly resolve: () => void }[] = [];
+  /** Without ends as long as those of the assignment aren't known. */
+  #waiting: { ends: Offsets | null; readonly resolve: () => void }[] = [];
   #idle = false;
   /** Ends the pause that the loop is in, if any. */
   #wake: () => void = () => {};
@@ -119,7 +122,7 @@ class AnalyticsLoop {
         continue;
       }
       try {
-        own.next ??= await this.#restore(own.ends);
+        own.next ??= await this.#restore(own);
         const more = await this.#applyNext(own, own.next);
         this.#settleWaiting();
         const expiring = own.ends.has(EXPIRING_PARTITION) && (await this.#expiry.step());
@@ -149,14 +152,15 @@ class AnalyticsLoop {
   }
 
   caughtUp(): boolean {
-    return this.#assignment !== null && this.#behind() === 0;
+    return this.#assignment?.next != null && this.#behind() === 0;
   }
 
   waitApplied(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#stopping.signal.aborted) return resolve();
       const own = this.#assignment;
-      this.#waiting.push({ ends: own && this.#endsOf(own.ends.keys()), resolve });
+      const ends = own?.next == null ? null : this.#endsOf(own.next.keys());
+      this.#waiting.push({ ends, resolve });
       this.#settleWaiting();
       this.#wake();
     });
@@ -170,15 +174,18 @@ class AnalyticsLoop {
   }
 
   /** The stored positions, as far as they mean something in this log; else its oldest record. */
-  async #restore(ends: Offsets): Promise<Offsets> {
+  async #restore(own: Assignment): Promise<Offsets> {
     const { topic, history, logger } = this.#options;
+    const stored = (await history.positions()).filter(({ logId, partition }) => {
+      return logId === topic.logId && own.ends.has(partition);
+    });
+    const ends = await this.#endsFor(own, stored);
     const next = new Map([...ends.keys()].map((one) => [one, topic.firstOffset(one)]));
     const lost: HistoryPosition[] = [];
-    for (const { logId, partition, nextOffset } of await history.positions()) {
-      const end = ends.get(partition);
-      if (logId !== topic.logId || end === undefined) continue;
-      if (nextOffset <= end) next.set(partition, nextOffset);
-      else lost.push({ logId, partition, nextOffset: next.get(partition)! });
+    for (const position of stored) {
+      const { partition, nextOffset } = position;
+      if (nextOffset <= ends.get(partition)!) next.set(partition, nextOffset);
+      else lost.push({ ...position, nextOffset: next.get(partition)! });
     }
     if (lost.length > 0) {
       const partitions = lost.map(({ partition }) => partition);
@@ -186,6 +193,19 @@ class AnalyticsLoop {
       await history.rewind(lost);
     }
     return next;
+  }
+
+  /** Ends that can be judged by; another process may have read more of the topic than we know of. */
+  async #endsFor(own: Assignment, stored: readonly HistoryPosition[]): Promise<Offsets> {
+    const { topic, clock } = this.#options;
+    if (topic.refreshEnds === undefined) return own.ends;
+    for (let looks = 1; ; looks++) {
+      await topic.refreshEnds();
+      const ends = this.#endsOf(own.ends.keys());
+      const isShort = stored.some((one) => one.nextOffset > ends.get(one.partition)!);
+      if (!isShort || looks === END_LOOKS || own !== this.#assignment) return ends;
+      await clock.sleep(END_LOOK_MS, this.#stopping.signal);
+    }
   }
 
   /** Applies a batch; false when there was nothing, or so little that more may be gathered. */
@@ -247,12 +267,13 @@ class AnalyticsLoop {
   /** Partitions that were taken away meanwhile are another's. */
   #settleWaiting(): void {
     const next = this.#assignment?.next;
-    if (next === undefined || next === null) return;
-    this.#waiting = this.#waiting.filter(({ ends, resolve }) => {
-      for (const [partition, end] of ends ?? []) {
+    if (next == null) return;
+    this.#waiting = this.#waiting.filter((one) => {
+      one.ends ??= this.#endsOf(next.keys());
+      for (const [partition, end] of one.ends) {
         if ((next.get(partition) ?? end) < end) return true;
       }
-      resolve();
+      one.resolve();
       return false;
     });
   }
