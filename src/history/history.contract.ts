@@ -62,6 +62,13 @@ export function historyContract(
         conversionCount: 0,
         conversionRate: 0,
       });
+      const window = { fromMs: 0, toMs: MINUTE_MS, intervalMs: 5 * MINUTE_MS, originMs: 0 };
+      assert.deepEqual(await history.series(window), []);
+      assert.deepEqual(await history.durationSeries(window), []);
+      assert.deepEqual(await history.revenueSeries(window), []);
+      assert.deepEqual(await history.breakdown('device', ...ALWAYS, 9), { total: 0, items: [] });
+      assert.deepEqual(await history.absorbedBy('none', 9), []);
+      assert.equal((await history.totalsOf('nobody')).firstStart, null);
       assert.equal(await history.expire(Number.POSITIVE_INFINITY, 10), 0);
       assert.equal(await history.wrongBuckets(), 0);
     });
@@ -351,6 +358,112 @@ export function historyContract(
       });
     });
 
+    describe('series, breakdowns and totals', () => {
+      const HOUR_MS = 60 * MINUTE_MS;
+      /** Over three hours, with money that is exact as a number. */
+      const spread = fc
+        .tuple(session(), fc.integer({ min: -HOUR_MS, max: 2 * HOUR_MS }), fc.nat(3))
+        .map(([one, shiftMs, page]) => ({
+          ...one,
+          userId: page === 0 ? 'user' : 'other',
+          endTime: new Date(TIME_0_MS + shiftMs).toISOString(),
+          entryPage: ['/', '/a', '/é', null][page]!,
+          exitPage: 'x'.repeat(499 + page),
+          eventCounts: { PAGE_VIEW: page + 1, [`type ${page}`]: 1 },
+          revenue: (page > 1 ? { EUR: page / 4, XXX: 1 } : {}) as Record<string, number>,
+        }));
+      const windows = [
+        { fromMs: 0, toMs: 3 * HOUR_MS, intervalMs: HOUR_MS, originMs: 0 },
+        { fromMs: 7 * MINUTE_MS, toMs: 2 * HOUR_MS + 1, intervalMs: 5 * MINUTE_MS, originMs: 0 },
+        { fromMs: 1, toMs: HOUR_MS, intervalMs: 15 * MINUTE_MS, originMs: 5 * MINUTE_MS },
+        { fromMs: 0, toMs: 3 * HOUR_MS, intervalMs: 24 * HOUR_MS, originMs: 2 * HOUR_MS },
+      ].map(({ fromMs, toMs, ...rest }) => {
+        const baseMs = TIME_0_MS - HOUR_MS;
+        return { ...rest, fromMs: baseMs + fromMs, toMs: baseMs + toMs };
+      });
+      const facets = ['entryPage', 'exitPage', 'device', 'channel', 'eventType'] as const;
+      let model: MemoryHistory;
+      let records: SessionRecord[];
+      beforeEach(async () => {
+        model = new MemoryHistory();
+        records = fc.sample(spread, { seed: 9, numRuns: 200 });
+        // Some are amended: their first figures must have gone.
+        const first = records.slice(0, 50).map((one) => ({
+          ...one,
+          revision: 0,
+          entryPage: '/before',
+          durationSeconds: 5,
+          eventCounts: { BEFORE: 3 },
+        }));
+        for (const batch of [first, records, [merged('gone', records[0]!.sessionId, 1)]]) {
+          await history.apply(batch, []);
+          await model.apply(batch, []);
+        }
+      });
+
+      it('equal a naive computation, whatever the window', async () => {
+        for (const window of windows) {
+          assert.deepEqual(await history.series(window), await model.series(window));
+          assert.deepEqual(await history.revenueSeries(window), await model.revenueSeries(window));
+        }
+        assert.equal(await history.wrongBuckets(), 0);
+      });
+
+      it('give percentiles of duration within 2 %', async () => {
+        for (const window of windows) {
+          const expected = await model.durationSeries(window);
+          const found = await history.durationSeries(window);
+          assert.deepEqual(
+            found.map(({ startMs }) => startMs),
+            expected.map(({ startMs }) => startMs),
+          );
+          for (const [index, point] of found.entries()) {
+            for (const name of ['p50Ms', 'p95Ms', 'p99Ms'] as const) {
+              const exact = expected[index]![name];
+              const differsMs = Math.abs(point[name] - exact);
+              assert.ok(differsMs <= 1 + exact * 0.02, `${name}: ${point[name]}, not ${exact}`);
+            }
+          }
+        }
+      });
+
+      it('count each facet, whatever the edges, the commonest first', async () => {
+        const edges = [
+          [0, 3 * HOUR_MS],
+          [1, 2],
+          [MINUTE_MS, HOUR_MS - 1],
+          [HOUR_MS, HOUR_MS],
+        ];
+        for (const facet of facets) {
+          for (const [from = 0, to = 0] of edges) {
+            const window = [TIME_0_MS - HOUR_MS + from, TIME_0_MS - HOUR_MS + to] as const;
+            const found = await history.breakdown(facet, ...window, 3);
+            assert.deepEqual(found, await model.breakdown(facet, ...window, 3), facet);
+          }
+          const all = await history.breakdown(facet, ...ALWAYS, 999);
+          assert.deepEqual(all, await model.breakdown(facet, ...ALWAYS, 999));
+        }
+      });
+
+      it('sum up a user, and name what a session absorbed', async () => {
+        for (const userId of ['user', 'other', 'nobody']) {
+          assert.deepEqual(await history.totalsOf(userId), await model.totalsOf(userId));
+        }
+        const survivor = records[0]!.sessionId;
+        await history.apply([merged('before', 'gone', 1)], []);
+        assert.deepEqual(await history.absorbedBy(survivor, 9), ['gone', 'before']);
+        assert.deepEqual(await history.absorbedBy(survivor, 1), ['gone']);
+        assert.deepEqual(await history.absorbedBy('before', 9), []);
+      });
+
+      withSql('a wrong facet is found', async (query) => {
+        assert.equal(await history.wrongBuckets(), 0);
+        await query(`UPDATE session_facets SET count = count + 1 WHERE facet = 'channel'
+          AND hour = (SELECT min(hour) FROM session_facets) AND value = 'search'`);
+        assert.equal(await history.wrongBuckets(), 1);
+      });
+    });
+
     describe('expiry', () => {
       const ended = (n: number, parts: Partial<SessionRecord> = {}) => {
         const endTime = new Date(TIME_0_MS + n * MINUTE_MS).toISOString();
@@ -379,6 +492,7 @@ export function historyContract(
         while ((await history.expire(beforeMs, 1)) > 0);
         await history.expire(beforeMs, 10);
         assert.deepEqual(await query('SELECT * FROM session_buckets'), []);
+        assert.deepEqual(await query('SELECT * FROM session_facets'), []);
         // The only one whose time isn't known goes a retention after it was told.
         const left = await query('SELECT session_id FROM session_lineage');
         assert.deepEqual(left, [{ session_id: 's8' }]);

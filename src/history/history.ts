@@ -26,6 +26,68 @@ export interface SessionStats {
   readonly conversionRate: number;
 }
 
+/** Intervals of equal length that [fromMs, toMs) is cut into: some of them may be partly in it. */
+export interface SeriesWindow {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** A multiple of 5 minutes. */
+  readonly intervalMs: number;
+  /** Intervals begin at its multiples after this, such as a midnight; a multiple of 5 minutes. */
+  readonly originMs: number;
+}
+
+/** What ended in an interval; it is of whole 5 minutes, so that the last one may still grow. */
+export interface SeriesPoint {
+  readonly startMs: number;
+  readonly sessions: number;
+  readonly events: number;
+  readonly conversions: number;
+  readonly durationMs: number;
+}
+
+export interface RevenuePoint {
+  readonly startMs: number;
+  /** By currency. */
+  readonly revenue: Readonly<Record<string, number>>;
+}
+
+/** Nearest ranks, right within 2 %. */
+export interface DurationPoint {
+  readonly startMs: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+}
+
+export type Facet = 'entryPage' | 'exitPage' | 'device' | 'channel' | 'eventType';
+
+export interface Breakdown {
+  /** Of all values: sessions, or events where the facet is `eventType`. */
+  readonly total: number;
+  /** The commonest first. */
+  readonly items: readonly BreakdownItem[];
+}
+
+export interface BreakdownItem {
+  /** Its first 500 characters; null: those that have none. */
+  readonly value: string | null;
+  readonly count: number;
+  /** How many of `count` are of sessions with a conversion. */
+  readonly converted: number;
+}
+
+/** Over a user's closed sessions. */
+export interface UserTotals {
+  readonly sessions: number;
+  readonly events: number;
+  readonly durationMs: number;
+  readonly conversions: number;
+  readonly revenue: Readonly<Record<string, number>>;
+  /** ISO 8601; null when there are none. */
+  readonly firstStart: string | null;
+  readonly lastEnd: string | null;
+}
+
 export interface History {
   /** The stored positions; empty for a new history. */
   positions(): Promise<HistoryPosition[]>;
@@ -50,6 +112,16 @@ export interface History {
   converted(limit: number, cursor: string | null): Promise<HistoryPage>;
   /** Sessions that ended in [fromMs, toMs), from the rollup. */
   stats(fromMs: number, toMs: number): Promise<SessionStats>;
+  /** Intervals in which sessions ended, oldest first, from the rollup; none for the others. */
+  series(window: SeriesWindow): Promise<SeriesPoint[]>;
+  revenueSeries(window: SeriesWindow): Promise<RevenuePoint[]>;
+  /** From the rollup where intervals are of whole hours, from the rows where they are shorter. */
+  durationSeries(window: SeriesWindow): Promise<DurationPoint[]>;
+  /** The commonest values among sessions that ended in [fromMs, toMs), from the rollup. */
+  breakdown(facet: Facet, fromMs: number, toMs: number, limit: number): Promise<Breakdown>;
+  /** Ids that lead to a session because it absorbed them, directly or through others. */
+  absorbedBy(sessionId: string, limit: number): Promise<string[]>;
+  totalsOf(userId: string): Promise<UserTotals>;
   /** Recomputes the rollup from the rows and says how many of its buckets differ. */
   wrongBuckets(): Promise<number>;
   /** Deletes sessions that ended before, oldest first, at most `limit`; returns how many. */

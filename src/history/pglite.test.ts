@@ -17,7 +17,14 @@ import { openDatabase } from './pglite-database.ts';
 import type { Querying, Row, Sql } from './sql.ts';
 import { openSqlHistory } from './sql-history.ts';
 
-const TABLES = ['user_sessions', 'session_lineage', 'session_buckets', 'history_positions'];
+const TABLES = [
+  'user_sessions',
+  'session_lineage',
+  'session_buckets',
+  'session_revenue',
+  'session_facets',
+  'history_positions',
+];
 
 let folder: string;
 before(async () => {

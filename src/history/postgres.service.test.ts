@@ -15,6 +15,7 @@ const TABLES = [
   'session_lineage',
   'session_buckets',
   'session_revenue',
+  'session_facets',
   'history_positions',
 ];
 

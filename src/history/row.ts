@@ -73,6 +73,14 @@ export function recordOf(row: Row): SessionRecord {
 }
 
 /** bigint columns come as numbers or texts, by driver; timestamps as Date from both. */
-function isoTime(value: unknown): string | null {
+export function isoTime(value: unknown): string | null {
   return value === null ? null : (value as Date).toISOString();
 }
+
+/** PostgreSQL's text for a time; times beyond its calendar stand for never and for ever. */
+export function timestamp(timeMs: number): string {
+  if (timeMs >= MAX_TIME_MS) return 'infinity';
+  return timeMs < 0 ? '-infinity' : new Date(timeMs).toISOString();
+}
+
+const MAX_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);

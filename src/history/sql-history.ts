@@ -1,10 +1,30 @@
 /** History in PostgreSQL's SQL, whoever runs the statements: embedded or a server. */
 import type { SentRecord, SessionRecord } from '../core/output.ts';
 import { decodeCursor, encodeCursor, type ListKind } from './cursor.ts';
-import type { History, HistoryPage, HistoryPosition, SessionStats } from './history.ts';
+import type {
+  Breakdown,
+  DurationPoint,
+  Facet,
+  History,
+  HistoryPage,
+  HistoryPosition,
+  RevenuePoint,
+  SeriesPoint,
+  SeriesWindow,
+  SessionStats,
+  UserTotals,
+} from './history.ts';
 import { migrate } from './migrate.ts';
-import { recordOf, storableJson, storableText } from './row.ts';
+import { recordOf, storableJson, storableText, timestamp } from './row.ts';
 import { type Row, type Sql, statement } from './sql.ts';
+import {
+  readAbsorbed,
+  readBreakdown,
+  readDurationSeries,
+  readRevenueSeries,
+  readSeries,
+  readTotals,
+} from './sql-analytics.ts';
 
 const BUCKET_MS = 5 * 60_000;
 
@@ -116,6 +136,30 @@ export class SqlHistory implements History {
     return statsOf(row!);
   }
 
+  series(window: SeriesWindow): Promise<SeriesPoint[]> {
+    return readSeries(this.#sql, window);
+  }
+
+  revenueSeries(window: SeriesWindow): Promise<RevenuePoint[]> {
+    return readRevenueSeries(this.#sql, window);
+  }
+
+  durationSeries(window: SeriesWindow): Promise<DurationPoint[]> {
+    return readDurationSeries(this.#sql, window);
+  }
+
+  breakdown(facet: Facet, fromMs: number, toMs: number, limit: number): Promise<Breakdown> {
+    return readBreakdown(this.#sql, facet, [fromMs, toMs], limit);
+  }
+
+  absorbedBy(sessionId: string, limit: number): Promise<string[]> {
+    return readAbsorbed(this.#sql, sessionId, limit);
+  }
+
+  totalsOf(userId: string): Promise<UserTotals> {
+    return readTotals(this.#sql, userId);
+  }
+
   async wrongBuckets(): Promise<number> {
     const [row] = await this.#sql.query(WRONG_BUCKETS, []);
     return Number(row!['wrong']);
@@ -190,11 +234,3 @@ function statsOf(sums: Row): SessionStats {
     conversionRate: average(conversions),
   };
 }
-
-/** PostgreSQL's text for a time; times beyond its calendar stand for never and for ever. */
-function timestamp(timeMs: number): string {
-  if (timeMs >= MAX_TIME_MS) return 'infinity';
-  return timeMs < 0 ? '-infinity' : new Date(timeMs).toISOString();
-}
-
-const MAX_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);

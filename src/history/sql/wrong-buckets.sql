@@ -1,4 +1,4 @@
--- Buckets whose sums over the shards are not those of the rows, and revenue by currency likewise.
+-- Buckets whose sums over the shards are not those of the rows; revenue and facets likewise.
 SELECT sum(wrong)::integer AS wrong FROM (
   SELECT count(*) AS wrong
   FROM (
@@ -26,4 +26,15 @@ SELECT sum(wrong)::integer AS wrong FROM (
     FROM user_sessions, session_micros(revenue) GROUP BY 1, 2
   ) AS counted USING (bucket, currency)
   WHERE coalesce(kept.micros, 0) <> coalesce(counted.micros, 0)
+  UNION ALL
+  SELECT count(*) FROM (
+    SELECT 1 FROM (
+      SELECT facet, hour, value, count, converted FROM session_facets
+      UNION ALL
+      SELECT facet, session_hour(end_time), value, -count, -(has_conversion::int * count)
+      FROM user_sessions, session_facets_of(entry_page, exit_page, device, channel,
+        duration_seconds, event_counts)
+    ) AS signed
+    GROUP BY facet, hour, value HAVING sum(count) <> 0 OR sum(converted) <> 0
+  ) AS unequal
 ) AS found
