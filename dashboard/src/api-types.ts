@@ -219,10 +219,25 @@ export interface Answers {
     /** what to send as `cursor` for the next page; null on the last */
     readonly nextCursor: string | null;
   };
+  '/api/users/{userId}': {
+    readonly userId: string;
+    readonly sessions: number;
+    readonly events: number;
+    readonly durationSeconds: number;
+    /** sessions with a purchase */
+    readonly conversions: number;
+    /** by currency */
+    readonly revenue: Readonly<Record<string, number>>;
+    readonly firstStart: string | null;
+    readonly lastEnd: string | null;
+  };
   '/api/sessions/converted': {
     readonly items: readonly Session[];
     /** what to send as `cursor` for the next page; null on the last */
     readonly nextCursor: string | null;
+  };
+  '/api/sessions/{sessionId}/absorbed': {
+    readonly items: readonly string[];
   };
   '/api/analytics/stats': {
     readonly totalSessions: number;
@@ -232,6 +247,29 @@ export interface Answers {
     readonly conversionCount: number;
     /** 0 to 1 */
     readonly conversionRate: number;
+  };
+  '/api/analytics/timeseries': {
+    readonly metric: string;
+    readonly interval: string;
+    readonly points: readonly {
+      readonly start: string;
+      /** by name; null where no session ended */
+      readonly values: Readonly<Record<string, number | null>>;
+    }[];
+  };
+  '/api/analytics/breakdown': {
+    readonly by: string;
+    /** what is counted: sessions or events */
+    readonly unit: string;
+    /** of all values, those left out too */
+    readonly total: number;
+    readonly items: readonly {
+      /** its first 500 characters; null: those that have none */
+      readonly value: string | null;
+      readonly count: number;
+      /** of these, in sessions that converted */
+      readonly converted: number;
+    }[];
   };
   '/api/sessions/{sessionId}': SessionAnswer;
   '/state/{userId}': {

@@ -41,7 +41,9 @@ test('it is valid OpenAPI 3.1', async () => {
 test('it names every request, each with a summary and its refusals', async () => {
   const { paths } = await describe();
   assert.deepEqual(Object.keys(paths).sort(), [
+    '/api/analytics/breakdown',
     '/api/analytics/stats',
+    '/api/analytics/timeseries',
     '/api/events',
     '/api/rate',
     '/api/sessions/active',
@@ -50,8 +52,10 @@ test('it names every request, each with a summary and its refusals', async () =>
     '/api/sessions/converted',
     '/api/sessions/history/{userId}',
     '/api/sessions/{sessionId}',
+    '/api/sessions/{sessionId}/absorbed',
     '/api/stream/sessions',
     '/api/system',
+    '/api/users/{userId}',
     '/health',
     '/metrics',
     '/ready',
