@@ -90,12 +90,14 @@ export class RedisPublisher {
       const found = await this.#options.connection.ask((client) =>
         client.hGetAll(this.#options.keys.positions),
       );
-      for (const [partition, expected] of this.#positions) {
-        const position = Number(found[partition] ?? -1);
-        if (position < expected) this.#miss(partition, null);
+      for (const partition of this.#positions.keys()) {
+        const position = found[partition] ?? null;
+        const isBehind = this.#isBehind(partition, position === null ? null : Number(position));
+        if (isBehind) this.#miss(partition, null);
       }
-    } catch {
+    } catch (error) {
       // It is lost again, and will be back again.
+      orThrow(error);
     }
   }
 
@@ -112,12 +114,13 @@ export class RedisPublisher {
   async publishedPosition(partition: number): Promise<number | null> {
     const { connection, keys } = this.#options;
     if (this.#gaps.has(partition)) return null;
-    this.#positions.delete(partition);
     try {
       const found = await connection.ask((client) => client.hGet(keys.positions, `${partition}`));
-      if (found === null) return null;
-      this.#positions.set(partition, Number(found));
-      return Number(found);
+      const position = found === null ? null : Number(found);
+      if (this.#isBehind(partition, position)) this.#miss(partition, null);
+      if (position === null || this.#gaps.has(partition)) return null;
+      this.#positions.set(partition, position);
+      return position;
     } catch (error) {
       orThrow(error);
       return null;
@@ -165,7 +168,8 @@ export class RedisPublisher {
       return true;
     } catch (error) {
       orThrow(error);
-      this.#miss(partition, error);
+      // A newer filling has taken its place: it is that one's to account for what is missing.
+      if (this.#fillings.get(partition) === filling) this.#miss(partition, error);
       return false;
     } finally {
       if (this.#fillings.get(partition) === filling) this.#fillings.delete(partition);
@@ -198,6 +202,12 @@ export class RedisPublisher {
     );
     this.#check(partition, filling);
     return answer === 1;
+  }
+
+  /** Whether Redis has lost some of what this process has published. */
+  #isBehind(partition: number, position: number | null): boolean {
+    const published = this.#positions.get(partition);
+    return published !== undefined && (position === null || position < published);
   }
 
   #check(partition: number, filling: Filling): void {
