@@ -1,6 +1,6 @@
 /**
- * The Fetch request, version 17, of one topic's partitions. The answer is laid out in one buffer
- * and gone through by hand: it is what a processor spends most of its reading on.
+ * The Fetch request, version 17, of one topic's partitions. The answer, which may be large, is gone
+ * through by hand where it came in, chunk by chunk; each partition's records are copied out once.
  */
 import { createAPI, type Reader, Writer } from '@platformatic/kafka';
 import { responseError } from './cluster.ts';
@@ -36,6 +36,8 @@ export interface FetchedPartition {
 const NO_RECORDS = Buffer.alloc(0);
 const UUID_BYTES = 16;
 const PARTITION_BYTES = 33;
+/** What is laid out at a time, of an answer's parts other than records. */
+const WINDOW_BYTES = 4096;
 
 export const fetchV17 = createAPI<[request: FetchRequest], FetchedPartition[]>(
   1,
@@ -71,7 +73,7 @@ function createRequest(request: FetchRequest): Writer {
 }
 
 function parseResponse(_id: number, _key: number, _version: number, reader: Reader) {
-  const answer = new Answer(reader.buffer.slice(reader.position));
+  const answer = new Answer(reader.buffer, reader.position);
   answer.skip(4); // Throttle time.
   const errorCode = answer.int16();
   if (errorCode !== CODE.none) throw responseError(fetchV17, errorCode);
@@ -87,12 +89,18 @@ function parseResponse(_id: number, _key: number, _version: number, reader: Read
   return fetched;
 }
 
+type Chunks = Reader['buffer'];
+
 class Answer {
-  readonly #bytes: Buffer;
+  readonly #chunks: Chunks;
+  /** A stretch of the answer, and where in it reading stands. */
+  #window: Buffer = NO_RECORDS;
+  #windowStart: number;
   #at = 0;
 
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
+  constructor(chunks: Chunks, start: number) {
+    this.#chunks = chunks;
+    this.#windowStart = start;
   }
 
   partition(): FetchedPartition {
@@ -120,13 +128,13 @@ class Answer {
   }
 
   int16(): number {
-    this.#at += 2;
-    return this.#bytes.readInt16BE(this.#at - 2);
+    const at = this.#next(2);
+    return this.#window.readInt16BE(at);
   }
 
   int32(): number {
-    this.#at += 4;
-    return this.#bytes.readInt32BE(this.#at - 4);
+    const at = this.#next(4);
+    return this.#window.readInt32BE(at);
   }
 
   int64(): number {
@@ -134,14 +142,15 @@ class Answer {
   }
 
   bigint64(): bigint {
-    this.#at += 8;
-    return this.#bytes.readBigInt64BE(this.#at - 8);
+    const at = this.#next(8);
+    return this.#window.readBigInt64BE(at);
   }
 
   varint(): number {
     let value = 0;
     for (let shift = 0; ; shift += 7) {
-      const byte = this.#bytes[this.#at++]!;
+      const at = this.#next(1);
+      const byte = this.#window[at]!;
       value |= (byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }
@@ -154,12 +163,25 @@ class Answer {
     }
   }
 
-  /** Of its own where it is the smaller part, so that it doesn't keep the whole answer alive. */
   #records(length: number): Buffer {
     if (length <= 0) return NO_RECORDS;
-    const records = this.#bytes.subarray(this.#at, this.#at + length);
-    this.#at += length;
-    return length * 2 > this.#bytes.length ? records : Buffer.from(records);
+    const start = this.#windowStart + this.#at;
+    this.skip(length);
+    return this.#chunks.slice(start, start + length);
+  }
+
+  /** Where in the window the next bytes lie, which are then read. */
+  #next(count: number): number {
+    if (this.#at + count > this.#window.length) {
+      const start = this.#windowStart + this.#at;
+      const end = Math.min(start + WINDOW_BYTES, this.#chunks.length);
+      if (start + count > end) throw new RangeError('the answer to a fetch is cut off');
+      this.#window = this.#chunks.slice(start, end);
+      this.#windowStart = start;
+      this.#at = 0;
+    }
+    this.#at += count;
+    return this.#at - count;
   }
 }
 

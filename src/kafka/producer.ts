@@ -115,7 +115,9 @@ export class Producer {
         reject,
       };
       this.#calls.add(call);
-      for (const [index, record] of records.entries()) this.#gather(call, index, record);
+      for (let index = 0; index < records.length; index++) {
+        this.#gather(call, index, records[index]!);
+      }
       this.#linger();
       this.#sweep();
     });
@@ -132,11 +134,11 @@ export class Producer {
     const { topic, bufferBytes = BUFFER_BYTES } = this.#options;
     if (this.#closing !== null) throw new LullError('log_closed', `${topic.name} is closed`);
     let total = 0;
-    for (const { partition, key, value } of records) {
-      if (this.#partitions[partition] === undefined) {
-        throw new RangeError(`${topic.name} has no partition ${partition}`);
+    for (const record of records) {
+      if (this.#partitions[record.partition] === undefined) {
+        throw new RangeError(`${topic.name} has no partition ${record.partition}`);
       }
-      const bytes = batchBound(key, value);
+      const bytes = batchBound(record.key, record.value);
       total += bytes;
       if (bytes <= topic.maxBatchBytes) continue;
       const message = `a record of ${bytes} bytes is larger than ${topic.name} takes`;
@@ -149,8 +151,9 @@ export class Producer {
     return total;
   }
 
-  #gather(call: Call, index: number, { partition, key, value }: KeyedRecord): void {
-    const own = this.#partitions[partition]!;
+  #gather(call: Call, index: number, record: KeyedRecord): void {
+    const { key, value } = record;
+    const own = this.#partitions[record.partition]!;
     const limit = Math.min(BATCH_BYTES, this.#options.topic.maxBatchBytes);
     let last = own.batches.at(-1);
     const bytes = batchBound(key, value);
@@ -187,6 +190,7 @@ export class Producer {
         for (const call of batch.calls) this.#reject(call, this.#explain(error));
       }
       this.#bufferedBytes -= batch.bytes;
+      batch.builder.recycle();
     }
     own.isSending = false;
   }

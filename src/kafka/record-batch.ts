@@ -24,6 +24,8 @@ const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 const FIRST_CAPACITY_BYTES = 4096;
+/** Buffers that have grown are used again: new ones cost more than all else in a batch. */
+const KEPT = { buffers: 16, leastBytes: 256 * 1024, mostBytes: 2 * 1024 * 1024 };
 const TWO_POW_32 = 4294967296;
 
 /** Who wrote a batch, and where it stands among that producer's records for the partition. */
@@ -45,7 +47,8 @@ export interface SealOptions {
 
 /** Bytes that a batch with this one record takes, at most, before compression. */
 export function batchBound(key: string | Uint8Array | null, value: Uint8Array | null): number {
-  const keyBytes = key === null ? 0 : typeof key === 'string' ? utf8Length(key) : key.length;
+  // Three bytes for each UTF-16 unit are enough.
+  const keyBytes = key === null ? 0 : typeof key === 'string' ? key.length * 3 : key.length;
   return HEADER_BYTES + recordBound(keyBytes, value);
 }
 
@@ -54,9 +57,12 @@ function recordBound(keyBytes: number, value: Uint8Array | null): number {
   return keyBytes + (value === null ? 0 : value.length) + 23;
 }
 
-/** Gathers records; sealed once, then done with. */
+const kept: Buffer[] = [];
+const NOTHING = Buffer.alloc(0);
+
+/** Gathers records for one batch. */
 export class BatchBuilder {
-  #bytes = Buffer.allocUnsafeSlow(FIRST_CAPACITY_BYTES);
+  #bytes = kept.pop() ?? Buffer.allocUnsafeSlow(FIRST_CAPACITY_BYTES);
   #end = HEADER_BYTES;
   count = 0;
 
@@ -98,7 +104,15 @@ export class BatchBuilder {
     this.count++;
   }
 
-  /** The batch as it goes over the wire. */
+  /** Lets others use its memory: neither it nor what it has sealed may be used any more. */
+  recycle(): void {
+    const { length } = this.#bytes;
+    if (kept.length >= KEPT.buffers || length < KEPT.leastBytes || length > KEPT.mostBytes) return;
+    kept.push(this.#bytes);
+    this.#bytes = NOTHING;
+  }
+
+  /** The batch as it goes over the wire; it lies in the builder's own memory, mostly. */
   seal({ stamp, timestampMs, compression = 'none' }: SealOptions): Buffer {
     let batch = this.#bytes.subarray(0, this.#end);
     let codec = 0;

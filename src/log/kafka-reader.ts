@@ -335,18 +335,39 @@ function takeFrom(
   { from, maxBytes }: Omit<Wanted, 'endOffset'>,
   records: LogRecord[],
 ): number {
-  const { bytes } = cursor;
   let taken = 0;
   while (taken < maxBytes && cursor.next()) {
     if (cursor.offset < from) continue;
-    const { offset, timestampMs, keyStart, keyEnd, valueStart, valueEnd } = cursor;
-    const key = keyEnd > keyStart ? bytes.toString('utf8', keyStart, keyEnd) : '';
-    const value = valueEnd > valueStart ? bytes.subarray(valueStart, valueEnd) : NOTHING;
-    records.push({ offset, arrivalMs: timestampMs, key, value });
+    records.push(new KafkaRecord(cursor));
     // A record without key and value counts too, or a batch of them would have no bound.
-    taken += 1 + keyEnd - keyStart + valueEnd - valueStart;
+    taken += 1 + cursor.keyEnd - cursor.keyStart + cursor.valueEnd - cursor.valueStart;
   }
   return taken;
+}
+
+/** What the cursor stands on; few readers want the key, which is decoded when one does. */
+class KafkaRecord implements LogRecord {
+  readonly offset: number;
+  readonly arrivalMs: number;
+  readonly value: Uint8Array;
+  readonly #bytes: Buffer;
+  readonly #keyStart: number;
+  readonly #keyEnd: number;
+
+  constructor(cursor: RecordCursor) {
+    const { bytes, valueStart, valueEnd } = cursor;
+    this.offset = cursor.offset;
+    this.arrivalMs = cursor.timestampMs;
+    this.value = valueEnd > valueStart ? bytes.subarray(valueStart, valueEnd) : NOTHING;
+    this.#bytes = bytes;
+    this.#keyStart = cursor.keyStart;
+    this.#keyEnd = cursor.keyEnd;
+  }
+
+  get key(): string {
+    if (this.#keyEnd <= this.#keyStart) return '';
+    return this.#bytes.toString('utf8', this.#keyStart, this.#keyEnd);
+  }
 }
 
 const NOTHING = Buffer.alloc(0);
