@@ -30,6 +30,10 @@ export const ERRORS = {
   kafka_unavailable: { status: 503, hint: 'check that the brokers run and can be reached' },
   kafka_refused: { status: 500, hint: 'check the user name, the password and the TLS settings' },
   kafka_too_old: { status: 500, hint: 'use Kafka 4.0 or newer, with transaction.version 2' },
+  changelog_mismatch: {
+    status: 500,
+    hint: "set the group's position to that of the changelog, or begin with new topics",
+  },
   topic_mismatch: { status: 500, hint: 'use other topic names, or settings that fit the topic' },
   history_unavailable: { status: 503, hint: 'ask again in a moment; /health says what is wrong' },
   history_refused: { status: 500, hint: "check PostgreSQL's address, user, password and TLS" },

@@ -10,6 +10,10 @@ const CHUNK = 3;
 /** Prefix under which all users of a partition are found. */
 export const USER_PREFIX = Uint8Array.of(USER);
 
+export function isUserKey(key: Uint8Array): boolean {
+  return key[0] === USER;
+}
+
 /** A user's record: the headers of its sessions, and the live ones whole. */
 export function userKey(userId: string): Uint8Array {
   const key = new Uint8Array(1 + utf8Length(userId));

@@ -68,6 +68,14 @@ export function encodeUser(writer: RecordWriter, user: User): Uint8Array {
   return writer.finish();
 }
 
+/** The minute of a user's entry in the deadline index, as its record has it; null for none. */
+export function storedMinuteOf(record: Uint8Array): number | null {
+  const reader = new RecordReader(record);
+  checkVersion(reader);
+  const minute = reader.varint();
+  return minute === 0 ? null : minute - 1;
+}
+
 export function decodeUser(userId: string, bytes: Uint8Array): User {
   const reader = new RecordReader(bytes);
   checkVersion(reader);

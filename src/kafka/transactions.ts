@@ -3,6 +3,7 @@
  * all, and only while this member still is what it was at the join (KIP-447).
  */
 import { initProducerIdV5 } from '@platformatic/kafka';
+import { LullError } from '../errors.ts';
 import { BatchSender } from './batch-sender.ts';
 import type { Cluster } from './cluster.ts';
 import { Coordinator } from './coordinator.ts';
@@ -103,6 +104,11 @@ export class Transactions {
       const code = codeOf(error);
       throw new TransactionAborted(`the transaction was aborted (${code})`, { cause: error });
     }
+  }
+
+  /** What is under way rejects. */
+  close(): void {
+    this.#sender.close(new LullError('log_closed', 'transactions are over'));
   }
 
   async #fill({ member, offsets, writes }: Transaction): Promise<number[]> {

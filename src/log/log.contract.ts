@@ -111,7 +111,10 @@ export function topicReaderContract(name: string, make: () => Promise<ReaderUnde
           for (const timeMs of [arrivalMs - 1, arrivalMs, arrivalMs + 1]) {
             const wanted = all.find((one) => one.arrivalMs >= timeMs)?.offset;
             const found = await reader.offsetAt(partition, timeMs);
-            assert.equal(found, wanted ?? reader.endOffset(partition));
+            // Where there are holes, several offsets lead to the same record.
+            const [first] = await reader.read(partition, found, 1);
+            assert.equal(first?.offset, wanted);
+            assert.ok(found <= reader.endOffset(partition));
           }
         }
         assert.equal(await reader.offsetAt(partition, 0), reader.firstOffset(partition));

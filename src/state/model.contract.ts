@@ -1,6 +1,7 @@
 /** A naive model of the state store, and random steps that hold a store against it. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { readAll } from '../log/log.contract.ts';
 import type { Checkpoint, DeadlineEntry, PartitionCommit, StateStore } from './state.ts';
 
 const KEYS = ['', 'a', 'ab', 'a\0', 'a\u00ff', 'b', '\u{1f600}', '\uffee'];
@@ -9,6 +10,23 @@ const MINUTES = 6;
 export interface StateSettings {
   readonly partitionCount: number;
   readonly outputTopics: readonly string[];
+}
+
+export interface StateUnderTest {
+  /** Opened with the settings above, and empty. */
+  readonly store: StateStore;
+  /** Opens again what was closed before. */
+  reopen(): Promise<StateStore>;
+  /** Resolves when readers of outputs have what was committed; default: they have it at once. */
+  settled?(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** As a processor does before anything else. */
+export async function openAll(store: StateStore, partitionCount: number): Promise<StateStore> {
+  const partitions = [...Array(partitionCount).keys()];
+  await Promise.all(partitions.map((partition) => store.open(partition)));
+  return store;
 }
 
 interface Change {
@@ -31,7 +49,11 @@ export type Step =
       readonly limit: number;
     };
 
-export function stepsArbitrary({ partitionCount, outputTopics }: StateSettings) {
+/** `releasing`: whether outputs are let go of as well. */
+export function stepsArbitrary(
+  { partitionCount, outputTopics }: StateSettings,
+  releasing: boolean,
+) {
   const key = fc.constantFrom(...KEYS);
   const minute = fc.nat(MINUTES);
   const change = fc.record({
@@ -62,7 +84,7 @@ export function stepsArbitrary({ partitionCount, outputTopics }: StateSettings) 
       }),
     },
     {
-      weight: 1,
+      weight: releasing ? 1 : 0,
       arbitrary: fc.record({
         kind: kind('release'),
         topic: fc.constantFrom(...outputTopics),
@@ -81,10 +103,11 @@ function kind<K extends Step['kind']>(name: K): fc.Arbitrary<K> {
 /** Runs the steps against a store and the model; throws where they differ. */
 export async function runSteps(
   steps: readonly Step[],
-  under: { readonly store: StateStore; reopen(): Promise<StateStore> },
+  under: StateUnderTest,
+  partitionCount: number,
 ): Promise<void> {
   const model = new StateModel();
-  let { store } = under;
+  let store = await openAll(under.store, partitionCount);
   const waiting: Promise<unknown>[] = [];
   for (const step of steps) {
     if (step.kind === 'commit') {
@@ -99,10 +122,11 @@ export async function runSteps(
     else if (step.kind === 'look') await look(store, model, step);
     else {
       await store.close();
-      store = await under.reopen();
+      store = await openAll(await under.reopen(), partitionCount);
     }
   }
   await Promise.all(waiting);
+  await under.settled?.();
   await compare(store, model);
   await store.close();
 }
@@ -226,15 +250,16 @@ async function compare(store: StateStore, model: StateModel) {
       const outputs = own.outputs(topic);
       const first = model.firstOffsets.get(`${topic} ${partition}`) ?? 0;
       const reader = store.topic(topic);
+      const records = await readAll(reader, partition);
       assert.deepEqual(
-        [reader.firstOffset(partition), reader.endOffset(partition)],
-        [first, outputs.length],
+        records.map(({ value }) => Buffer.from(value).toString()),
+        outputs.slice(first),
       );
-      const records = await reader.read(partition, 0, 1e9);
-      assert.deepEqual(
-        records.map(({ offset, value }) => `${offset} ${Buffer.from(value)}`),
-        outputs.map((value, offset) => `${offset} ${value}`).slice(first),
-      );
+      assert.ok(reader.endOffset(partition) >= outputs.length);
+      // Offsets may have holes where nothing is ever released.
+      if (model.firstOffsets.size === 0) continue;
+      const bounds = [reader.firstOffset(partition), reader.endOffset(partition)];
+      assert.deepEqual(bounds, [first, outputs.length]);
     }
   }
 }

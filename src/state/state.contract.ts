@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { topicReaderContract } from '../log/log.contract.ts';
 import type { NewRecord } from '../log/log.ts';
-import { runSteps, stepsArbitrary } from './model.contract.ts';
+import { openAll, runSteps, type StateUnderTest, stepsArbitrary } from './model.contract.ts';
 import type {
   Checkpoint,
   DeadlineMove,
@@ -19,14 +19,6 @@ export const STATE_UNDER_TEST = {
   outputTopics: ['sessions', 'late-events'],
 } as const;
 
-export interface StateUnderTest {
-  /** Opened with the settings above, and empty. */
-  readonly store: StateStore;
-  /** Opens again what was closed before. */
-  reopen(): Promise<StateStore>;
-  dispose(): Promise<void>;
-}
-
 export function bytes(text: string): Uint8Array {
   return Buffer.from(text);
 }
@@ -36,16 +28,34 @@ export function commitOf(partition: number, changes: Partial<PartitionCommit>): 
   return { partition, writes: [], deadlines: [], outputs: [], checkpoint, ...changes };
 }
 
-export function stateContract(name: string, make: () => Promise<StateUnderTest>): void {
+export interface StateContractOptions {
+  /** Whether released outputs are deleted by the store, and offsets have no holes. */
+  readonly ownsOutputs: boolean;
+  /** Of the property. */
+  readonly runs: number;
+}
+
+const { partitionCount } = STATE_UNDER_TEST;
+
+const EMBEDDED: StateContractOptions = { ownsOutputs: true, runs: 60 };
+
+export function stateContract(
+  name: string,
+  make: () => Promise<StateUnderTest>,
+  { ownsOutputs, runs } = EMBEDDED,
+): void {
   topicReaderContract(`${name}, its outputs`, async () => {
     const under = await make();
-    let { store } = under;
+    let store = await openAll(under.store, partitionCount);
     return {
       reader: store.topic('sessions'),
-      append: (records) => store.commit(outputCommits(records)),
+      async append(records) {
+        await store.commit(outputCommits(records));
+        await under.settled?.();
+      },
       async reopen() {
         await store.close();
-        store = await under.reopen();
+        store = await openAll(await under.reopen(), partitionCount);
         return store.topic('sessions');
       },
       async dispose() {
@@ -72,11 +82,11 @@ export function stateContract(name: string, make: () => Promise<StateUnderTest>)
       ({ topic, key, value: bytes(value) }) satisfies OutputRecord;
     const restart = async () => {
       await store.close();
-      store = await under.reopen();
+      store = await openAll(await under.reopen(), partitionCount);
     };
     before(async () => {
       under = await make();
-      store = under.store;
+      store = await openAll(under.store, partitionCount);
     });
     after(async () => {
       await store.close();
@@ -224,7 +234,9 @@ export function stateContract(name: string, make: () => Promise<StateUnderTest>)
       assert.equal(sessions.endOffset(1), 0);
       assert.deepEqual(await sessions.read(1, 0, 1000), []);
       await committing;
-      assert.deepEqual([sessions.endOffset(1), late.endOffset(1), late.endOffset(0)], [2, 1, 0]);
+      await under.settled?.();
+      assert.ok(sessions.endOffset(1) >= 2 && late.endOffset(1) >= 1);
+      assert.equal(late.endOffset(0), 0);
       const read = await sessions.read(1, 0, 1000);
       assert.deepEqual(
         read.map(({ offset }) => offset),
@@ -249,12 +261,14 @@ export function stateContract(name: string, make: () => Promise<StateUnderTest>)
         sessions.onAppend((partition) => heard.push(partition)),
       ];
       await store.commit([commitOf(2, { outputs: [output('sessions', 'k', 'heard')] })]);
+      await under.settled?.();
       for (const stop of stops) stop();
-      assert.deepEqual(heard, [2]);
-      assert.equal(sessions.endOffset(2), 1);
+      assert.ok(heard.length > 0 && heard.every((partition) => partition === 2), `${heard}`);
+      assert.ok(sessions.endOffset(2) >= 1);
     });
 
-    it('lets go of outputs that are released, and of nothing else', async () => {
+    const itOwning = ownsOutputs ? it : () => {};
+    itOwning('lets go of outputs that are released, and of nothing else', async () => {
       const sessions = store.topic('sessions');
       const outputs = Array.from({ length: 100 }, (_, n) => output('sessions', 'k', `${n}`));
       await store.commit([commitOf(0, { outputs }), commitOf(1, { outputs })]);
@@ -306,7 +320,7 @@ export function stateContract(name: string, make: () => Promise<StateUnderTest>)
       await assert.rejects(store.commit([commitOf(0, {})]), { code: 'log_closed' });
       await assert.rejects(store.getMany(0, [bytes('a')]), { code: 'log_closed' });
       await store.close();
-      store = await under.reopen();
+      store = await openAll(await under.reopen(), partitionCount);
       assert.deepEqual(await texts(0, 'closing'), ['19']);
       assert.ok((await store.sizeBytes()) > 0);
     });
@@ -314,15 +328,15 @@ export function stateContract(name: string, make: () => Promise<StateUnderTest>)
 
   it(`${name}: does what a naive model does, whatever comes`, async () => {
     await fc.assert(
-      fc.asyncProperty(stepsArbitrary(STATE_UNDER_TEST), async (steps) => {
+      fc.asyncProperty(stepsArbitrary(STATE_UNDER_TEST, ownsOutputs), async (steps) => {
         const under = await make();
         try {
-          await runSteps(steps, under);
+          await runSteps(steps, under, partitionCount);
         } finally {
           await under.dispose();
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs },
     );
   });
 }

@@ -87,7 +87,8 @@ export interface StateStore {
   /**
    * All of it or nothing: state, deadline index, outputs and checkpoints of these partitions.
    * Resolves with the position of each, in their order, which rises by commit within a partition;
-   * calls are applied in order. Nothing it was given may change until then.
+   * calls are applied in order. Nothing it was given may change until then. Each partition must
+   * have been opened since the last commit that was aborted.
    *
    * Rejects with `CommitAborted` when nothing of it counts and the store goes on. Rejects with
    * `disk_full` and the like; then whether it counts is known only after the store has been closed
@@ -100,7 +101,7 @@ export interface StateStore {
   sync(): Promise<ReadonlyMap<number, number>>;
   /** The topics that commits write to, for reading. */
   topic(name: string): TopicReader;
-  /** Deletes outputs of a topic below these offsets, by partition. */
+  /** Lets go of outputs below these offsets, by partition; Kafka's topics see to it themselves. */
   releaseOutputs(topic: string, offsets: readonly number[]): Promise<void>;
   sizeBytes(): Promise<number>;
   close(): Promise<void>;
