@@ -147,10 +147,14 @@ export class KafkaReader implements TopicReader {
     const place = this.#place(partition);
     if (endOffset <= place.endOffset) return;
     place.endOffset = endOffset;
-    // Later, so that a listener that throws breaks the process and not the fetcher.
-    queueMicrotask(() => {
-      for (const listener of this.#listeners) listener(partition);
-    });
+    for (const listener of this.#listeners) {
+      try {
+        listener(partition);
+      } catch (error) {
+        // One reader's defect must not stop the fetcher for the others.
+        process.emitWarning(error as Error);
+      }
+    }
   }
 
   /** Asks where those partitions begin and end of which no fetch brings news. */
