@@ -67,7 +67,8 @@ function makeClient({ url, ca, cache }: RedisConnectionOptions) {
     disableOfflineQueue: true,
     commandsQueueMaxLength: MAX_COMMANDS,
     maintNotifications: 'disabled',
-    commandOptions: { typeMapping },
+    // The time for an answer is watched here; theirs makes a signal for each command.
+    commandOptions: { typeMapping, timeout: 0 },
     modules: MODULES,
     scripts: SCRIPTS,
     ...(cache === undefined ? {} : { clientSideCache: cache }),

@@ -19,8 +19,8 @@ const CACHED_MS = 60_000;
 /** After so long a read is better answered by the state. */
 const READ_ANSWER_MS = 500;
 const WRITE_ANSWER_MS = 2000;
-/** Users that one step of a list looks at: less than a millisecond of Redis. */
-const LOOKED_AT = 500;
+/** Users that one step of a list looks at: about a millisecond of Redis. */
+const LOOKED_AT = 200;
 
 export interface RedisLiveOptions {
   readonly url: string;
