@@ -5,13 +5,15 @@ import { type Flags, loadConfig, type SettingName, settingOf } from '../config.t
 import { ERRORS, LullError } from '../errors.ts';
 import type { Command } from './command.ts';
 import { config } from './config.ts';
+import { init } from './init.ts';
+import { run } from './run.ts';
 import { sessionize } from './sessionize.ts';
 import { simulate } from './simulate.ts';
 import { start } from './start.ts';
 
 export const EXIT = { done: 0, failed: 1, wrongUsage: 2 } as const;
 
-const COMMANDS: readonly Command[] = [start, sessionize, simulate, config];
+const COMMANDS: readonly Command[] = [start, run, init, sessionize, simulate, config];
 
 const HELP_WIDTH = 100;
 

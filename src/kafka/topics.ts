@@ -1,8 +1,8 @@
 /** Topics as they must be: made where they are missing, refused where they don't fit. */
-import { createTopicsV7, describeConfigsV4, ResponseError } from '@platformatic/kafka';
+import { createTopicsV7, describeConfigsV4, type ResponseError } from '@platformatic/kafka';
 import { LullError } from '../errors.ts';
 import type { Cluster, TopicPlaces } from './cluster.ts';
-import { CODE, codeOf } from './failure.ts';
+import { CODE, codeOf, describeFailure } from './failure.ts';
 
 export interface TopicPlan {
   readonly name: string;
@@ -24,7 +24,7 @@ export interface ReadyTopic extends TopicPlaces {
   readonly maxBatchBytes: number;
 }
 
-const DELETE_RETENTION_MS = 7 * 24 * 3600 * 1000;
+export const DELETE_RETENTION_MS = 7 * 24 * 3600 * 1000;
 const SEGMENT_BYTES = 64 * 1024 * 1024;
 const CREATE_TIMEOUT_MS = 8000;
 const TOPIC_RESOURCE = 2;
@@ -42,7 +42,12 @@ export async function ensureTopics(
 ): Promise<ReadyTopic[]> {
   const ready: ReadyTopic[] = [];
   for (const plan of plans) {
-    ready.push(await cluster.retry(() => ensureTopic(cluster, plan), signal));
+    try {
+      ready.push(await cluster.retry(() => ensureTopic(cluster, plan), signal));
+    } catch (error) {
+      if (codeOf(error) === null) throw error;
+      throw mismatch(plan, `can't be used or made: ${describeRefusal(error)}`);
+    }
   }
   return ready;
 }
@@ -95,7 +100,7 @@ async function create(cluster: Cluster, plan: TopicPlan): Promise<void> {
   } catch (error) {
     // Another instance was quicker: what it made is looked at like any other.
     if (codeOf(error) === CODE.topicAlreadyExists) return;
-    if (codeOf(error) !== CODE.invalidReplicationFactor) throw refused(plan, error);
+    if (codeOf(error) !== CODE.invalidReplicationFactor) throw error;
     const brokers = `${cluster.brokerCount} brokers are there`;
     throw mismatch(plan, `can't have ${replication} replicas: ${brokers}`);
   }
@@ -136,10 +141,8 @@ function mismatch(plan: TopicPlan, what: string): LullError {
   return new LullError('topic_mismatch', `the topic ${plan.name} ${what}`);
 }
 
-/** A refusal for good, in the broker's words. */
-function refused(plan: TopicPlan, error: unknown): unknown {
-  if (!(error instanceof ResponseError)) return error;
-  const [first] = error.errors as { canRetry?: boolean; serverErrorMessage?: string }[];
-  if (first?.canRetry === true || first?.serverErrorMessage == null) return error;
-  return mismatch(plan, `can't be made: ${first.serverErrorMessage}`);
+/** A refusal for good, in the broker's words where it has any. */
+function describeRefusal(error: unknown): string {
+  const [first] = (error as ResponseError).errors as { serverErrorMessage?: string | null }[];
+  return first?.serverErrorMessage ?? describeFailure(error);
 }

@@ -45,7 +45,7 @@ function open(
 ) {
   let described = 0;
   const query = new RemoteQuery({
-    ...{ partitionCount: PARTITIONS, clock, local, token: 'secret' },
+    ...{ partitionCount: PARTITIONS, clock, local: () => local, token: 'secret' },
     describe: async () => {
       described++;
       const holders = describe();

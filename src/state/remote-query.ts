@@ -19,7 +19,7 @@ export interface RemoteQueryOptions {
   /** Who holds each partition now; null while that is being decided anew. */
   readonly describe: () => Promise<readonly PartitionHolders[] | null>;
   /** What this process holds itself, and the URL under which others know it. */
-  readonly local: LocalState | null;
+  readonly local: () => LocalState | null;
   /** Sent with each request. */
   readonly token: string | null;
 }
@@ -57,7 +57,7 @@ export class RemoteQuery implements SessionQuery {
 
   async sessionsOf(userId: string): Promise<StateAnswer | null> {
     const partition = partitionOf(userId, this.#options.partitionCount);
-    const own = (await this.#options.local?.query.sessionsOf(userId)) ?? null;
+    const own = (await this.#options.local()?.query.sessionsOf(userId)) ?? null;
     if (own?.source === 'state') return own;
     const asked = new Set<string>();
     let best = own;
@@ -84,7 +84,8 @@ export class RemoteQuery implements SessionQuery {
     offset: number,
     timeoutMs: number,
   ): Promise<Visibility | null> {
-    const { local, clock } = this.#options;
+    const { clock } = this.#options;
+    const local = this.#options.local();
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     for (;;) {
       const leftMs = Math.max(0, Math.ceil(deadlineMs - clock.monotonicMs()));
@@ -96,16 +97,19 @@ export class RemoteQuery implements SessionQuery {
     }
   }
 
-  /** How many partitions nobody is known to own; null when that can't be found out. */
-  async unowned(): Promise<number | null> {
-    await this.#refresh(REFRESH_MS);
-    if (this.#holders.length === 0) return null;
-    return this.#holders.filter(({ owner }) => owner === null).length;
+  /** For `/health`: which partitions nobody owns, as far as is known; null when all is well. */
+  problem(): string | null {
+    void this.#refresh(REFRESH_MS);
+    if (this.#holders.length === 0) return 'no session-processor is known yet';
+    const unowned = [...this.#holders.entries()].filter(([, { owner }]) => owner === null);
+    if (unowned.length === 0) return null;
+    return `no session-processor has partition ${unowned.map(([partition]) => partition).join(', ')}`;
   }
 
   /** How the partitions are, of those owners that answer. */
   async status(): Promise<PartitionStatus[]> {
-    const { local, clock } = this.#options;
+    const { clock } = this.#options;
+    const local = this.#options.local();
     await this.#refresh(REFRESH_MS);
     const owners = new Set(this.#holders.map(({ owner }) => owner));
     const answers = [...owners].map(async (owner) => {
@@ -125,7 +129,7 @@ export class RemoteQuery implements SessionQuery {
   async #askVisible(partition: number, offset: number, waitMs: number): Promise<Visibility | null> {
     await this.#refresh(REFRESH_MS);
     const owner = this.#holders[partition]?.owner ?? null;
-    if (owner === null || owner === this.#options.local?.url) return null;
+    if (owner === null || owner === this.#options.local()?.url) return null;
     const path = `/partitions/${partition}/visible?offset=${offset}&waitMs=${waitMs}`;
     const answer = await this.#client.get(`${owner}${path}`, waitMs + ANSWER_MS);
     if (answer?.status !== 200) return null;
@@ -144,7 +148,7 @@ export class RemoteQuery implements SessionQuery {
 
   /** Those to ask, in order; this process itself has been asked. */
   #holdersOf(partition: number): string[] {
-    const { local } = this.#options;
+    const local = this.#options.local();
     const { owner = null, standbys = [] } = this.#holders[partition] ?? {};
     const urls = owner === null ? [...standbys] : [owner, ...standbys];
     return urls

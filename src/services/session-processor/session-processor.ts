@@ -92,6 +92,7 @@ export class SessionProcessor implements SessionQuery {
    * open. Resolves when all are, or when a newer assignment has taken its place.
    */
   async assign(partitions: readonly number[]): Promise<void> {
+    if (this.#isOver) return;
     this.#drop();
     const assignment = new Assignment(partitions);
     this.#assignment = assignment;
@@ -104,7 +105,8 @@ export class SessionProcessor implements SessionQuery {
     try {
       await opening;
     } catch (error) {
-      if (assignment.isOver) return;
+      // What is taken away while it opens comes with the next assignment, if at all.
+      if (assignment.isOver || error instanceof CommitAborted) return;
       this.#fail(error);
       throw error;
     }

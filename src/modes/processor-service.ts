@@ -1,0 +1,93 @@
+/** session-processor on Kafka: its state, its place in the group, what it works on. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Group } from '../kafka/group.ts';
+import { DELETE_RETENTION_MS, type ReadyTopic } from '../kafka/topics.ts';
+import { KafkaReader } from '../log/kafka-reader.ts';
+import { processorMetrics } from '../services/session-processor/processor-metrics.ts';
+import { SessionProcessor } from '../services/session-processor/session-processor.ts';
+import { type KafkaStore, openKafkaStore } from '../state/kafka-store.ts';
+import { processorHealth } from './service-health.ts';
+import type { Parts, RunningService } from './service-parts.ts';
+
+export async function startProcessor(parts: Parts): Promise<RunningService> {
+  const { config, clock, cluster, names, events, lifecycle, metrics, url } = parts;
+  const live = parts.live!;
+  const store = await openStore(parts);
+  lifecycle.add('state', () => store.close());
+  let isAssigned = false;
+  const processor = new SessionProcessor({
+    ...config,
+    ...processorMetrics(metrics, live),
+    ...{ input: events, store, live, clock },
+    isOwner: () => group.isMember,
+    standbyAsOfMs: (partition) => standbyAsOfMs(store, partition, clock.nowMs()),
+  });
+  const group = new Group({
+    cluster,
+    groupId: names.processorGroup,
+    topic: names.events,
+    partitionCount: events.partitionCount,
+    standbys: config.standbys,
+    instanceId: store.instanceId,
+    transactionalId: store.transactionalId,
+    url,
+    sessionTimeoutMs: config.sessionTimeoutMs,
+    earlierMemberId: store.earlierMemberId,
+    copies: () => store.copies(),
+    onRejoin: async () => {
+      await processor.pause();
+      await store.revoke();
+    },
+    onAssigned: (assignment) => {
+      store.assign(assignment);
+      events.follow(assignment.owned);
+      isAssigned = true;
+      // What fails ends the processor, which says so.
+      processor.assign(assignment.owned).catch(() => {});
+    },
+  });
+  // In reverse: what was read is committed, then others take over at once.
+  lifecycle.add('group', () => group.close());
+  lifecycle.add('session-processor', () => processor.close());
+  const held = { query: processor, partitions: () => processor.status() };
+  parts.setHeld(held);
+  const isRunning = () => processor.status().every(({ state }) => state === 'running');
+  return {
+    held,
+    health: () => [processorHealth(processor)],
+    isReady: () => isAssigned && isRunning(),
+    join: () => Promise.race([processor.start(), group.run()]),
+  };
+}
+
+async function openStore(parts: Parts): Promise<KafkaStore> {
+  const { config, cluster, names, topics, lifecycle } = parts;
+  const directory = join(config.dataDir, 'processor');
+  await mkdir(directory, { recursive: true });
+  // Nobody reads them here.
+  const target = (topic: ReadyTopic) => ({
+    topic,
+    reader: new KafkaReader({ cluster, topic, follow: [] }),
+  });
+  return openKafkaStore(
+    {
+      ...{ directory, cluster, groupId: names.processorGroup, inputTopic: names.events },
+      changelog: topics.changelog,
+      outputs: new Map([
+        ['sessions', target(topics.sessions)],
+        ['late-events', target(topics.late)],
+        ['rejected-events', target(topics.rejected)],
+      ]),
+      deleteRetentionMs: DELETE_RETENTION_MS,
+    },
+    lifecycle.signal,
+  );
+}
+
+/** Since when a copy is known to have everything; null where there is none. */
+function standbyAsOfMs(store: KafkaStore, partition: number, nowMs: number): number | null {
+  const lagRecords = store.lagRecords(partition);
+  if (lagRecords === null) return null;
+  return lagRecords === 0 ? nowMs : store.currentMs(partition);
+}
