@@ -172,6 +172,18 @@ export function historyContract(
         assert.deepEqual(sorted(await history.positions()), all);
       });
 
+      it('a position never goes back, unless it is rewound, and each log has its own', async () => {
+        const at = (nextOffset: number, logId = 'log') => [{ logId, partition: 0, nextOffset }];
+        await history.apply([], at(9));
+        await history.apply([closed('old', 1)], at(5));
+        assert.ok(await history.session('old'), 'its records count all the same');
+        await history.apply([], at(2, 'new'));
+        assert.deepEqual(sorted(await history.positions()), [...at(9), ...at(2, 'new')]);
+        await history.rewind(at(5));
+        await history.apply([], at(7));
+        assert.deepEqual(sorted(await history.positions()), [...at(7), ...at(2, 'new')]);
+      });
+
       it('the same batch again changes nothing', async () => {
         await fc.assert(
           fc.asyncProperty(batches(), async (all) => {

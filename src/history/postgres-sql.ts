@@ -12,8 +12,11 @@ export interface PostgresSqlOptions {
   readonly maxConnections: number;
   /** A statement that takes longer is cancelled; 0 for no bound. */
   readonly statementTimeoutMs: number;
-  /** Sends a transaction's statements without waiting for the one before. */
-  readonly pipeline: boolean;
+  /**
+   * Sends a transaction's statements without waiting for the one before; without it, which is there
+   * to be measured against, they wait in the driver. Default true.
+   */
+  readonly pipeline?: boolean;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -39,7 +42,7 @@ export class PostgresSql implements Sql {
 
   constructor(options: PostgresSqlOptions) {
     this.#options = options;
-    const { statementTimeoutMs, maxConnections: max, pipeline } = options;
+    const { statementTimeoutMs, maxConnections: max, pipeline = true } = options;
     this.#pool = new pg.Pool({
       connectionString: connectionString(options),
       max,

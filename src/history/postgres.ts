@@ -28,8 +28,6 @@ export interface PostgresHistoryOptions {
   readonly signal?: AbortSignal;
   /** Default 8. */
   readonly maxConnections?: number;
-  /** Default true; false is there to be measured against. */
-  readonly pipeline?: boolean;
 }
 
 const STATEMENT_TIMEOUT_MS = 30_000;
@@ -44,7 +42,7 @@ const FIRST_DATABASE = 'postgres';
  * the server doesn't let us in or is none that history can live on.
  */
 export async function openPostgresHistory(options: PostgresHistoryOptions): Promise<History> {
-  const { clock, logger, signal, maxConnections = 8, pipeline = true } = options;
+  const { clock, logger, signal, maxConnections = 8 } = options;
   const url = parseUrl(options.url);
   const down = 'PostgreSQL can not be reached: trying again';
   const outage = new Outage({ clock, logger, down, up: 'PostgreSQL can be reached again' });
@@ -60,8 +58,7 @@ export async function openPostgresHistory(options: PostgresHistoryOptions): Prom
   }
   outage.over();
   const statementTimeoutMs = STATEMENT_TIMEOUT_MS;
-  const sql = new PostgresSql({ url, clock, maxConnections, statementTimeoutMs, pipeline });
-  return new SqlHistory(sql);
+  return new SqlHistory(new PostgresSql({ url, clock, maxConnections, statementTimeoutMs }));
 }
 
 /** Brings the database into being and up to date, however long its migrations take. */
@@ -119,8 +116,7 @@ async function createDatabase(url: URL, clock: Clock): Promise<void> {
 
 /** One connection, and no bound on its statements. */
 function patient(url: URL, clock: Clock): PostgresSql {
-  const bounds = { maxConnections: 1, statementTimeoutMs: 0, pipeline: false };
-  return new PostgresSql({ url, clock, ...bounds });
+  return new PostgresSql({ url, clock, maxConnections: 1, statementTimeoutMs: 0 });
 }
 
 function parseUrl(text: string): URL {

@@ -45,6 +45,8 @@ test('values that PostgreSQL would refuse are refused', () => {
     { revision: 2 ** 31 },
     { eventCount: 2 ** 53 },
     { durationSeconds: 1e16 },
+    { eventCounts: { CLICK: 1.5 } },
+    { revenue: { EUR: '1' } },
     { state: 'merged' },
     { state: 'gone' },
     { userId: 'u'.repeat(257) },

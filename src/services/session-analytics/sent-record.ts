@@ -40,7 +40,9 @@ const FLAGS: readonly Field[] = [
   'engaged',
   'trailTruncated',
 ];
-const MAPS: readonly Field[] = ['eventCounts', 'firstEventTimes', 'revenue', 'cartValue', 'utm'];
+const MAPS: readonly Field[] = ['firstEventTimes', 'utm'];
+const COUNTS_BY_NAME: readonly Field[] = ['eventCounts'];
+const SUMS_BY_NAME: readonly Field[] = ['revenue', 'cartValue'];
 
 /** The record in these bytes; null when they are not one. */
 export function readSentRecord(bytes: Uint8Array): SentRecord | null {
@@ -67,6 +69,8 @@ function isSession(raw: Raw): boolean {
     COUNTS.every((field) => isCount(raw[field])) &&
     FLAGS.every((field) => typeof raw[field] === 'boolean') &&
     MAPS.every((field) => isMap(raw[field])) &&
+    COUNTS_BY_NAME.every((field) => isMapOf(raw[field], isCount)) &&
+    SUMS_BY_NAME.every((field) => isMapOf(raw[field], Number.isFinite)) &&
     Array.isArray(raw['trail'])
   );
 }
@@ -81,6 +85,10 @@ function parse(bytes: Uint8Array): unknown {
 
 function isMap(value: unknown): value is Raw {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isMapOf(value: unknown, isRight: (inner: unknown) => boolean): boolean {
+  return isMap(value) && Object.values(value).every(isRight);
 }
 
 /** As many characters as an id may have bytes; longer ones don't fit into an index. */
