@@ -58,7 +58,8 @@ interface Partition {
 const BATCH_BYTES = 1_000_000;
 const LINGER_MS = 3;
 const BUFFER_BYTES = 64 * 1024 * 1024;
-const PATIENCE_MS = 10_000;
+/** Longer than brokers take to miss one of them and elect a new leader: 9 s. */
+const PATIENCE_MS = 15_000;
 const SWEEP_MS = 500;
 const SEQUENCES = 2 ** 31;
 

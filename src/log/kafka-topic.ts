@@ -8,6 +8,8 @@ export interface KafkaTopicOptions extends KafkaReaderOptions {
   /** Default: lz4 (docs/decisions/kafka-compression.md). */
   readonly compression?: Compression;
   readonly lingerMs?: number;
+  /** After this long an append rejects with `log_unavailable`. */
+  readonly patienceMs?: number;
 }
 
 export async function openKafkaTopic(
