@@ -18,6 +18,8 @@ export interface LiveUnderTest {
   readonly earlyMs: number;
   /** Lets time go by. */
   advance(durationMs: number): Promise<void>;
+  /** Until those that were given to `onChange` hear what is published from now on. */
+  listening(): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -235,6 +237,7 @@ export function liveContract(name: string, make: () => Promise<LiveUnderTest>, r
         changes.push(`${userId} ${session()?.endTime ?? 'gone'}`);
         told.push(endOf(userId).then((end) => assert.equal(end, session()?.endTime ?? null)));
       });
+      await under.listening();
       await put(2, sessionOf('a', 1), sessionOf('b', 2));
       await put(1, sessionOf('a', 3));
       await remove(3, 'a');
@@ -251,6 +254,7 @@ export function liveContract(name: string, make: () => Promise<LiveUnderTest>, r
       live.onChange((one) => {
         change = one;
       });
+      await under.listening();
       await put(1, sessionOf('a', 1));
       await until(() => change !== null);
       const { session } = change!;
@@ -308,6 +312,7 @@ export function liveContract(name: string, make: () => Promise<LiveUnderTest>, r
         throw new Error('expected: a listener with a defect');
       });
       live.onChange(({ userId }) => heard.push(userId));
+      await under.listening();
       await put(1, sessionOf('a', 1), sessionOf('b', 1));
       await until(() => heard.length >= 2);
       assert.deepEqual(heard, ['a', 'b']);

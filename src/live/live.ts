@@ -80,7 +80,7 @@ export interface Live {
    */
   get(userId: string, fresh?: boolean): Promise<LiveAnswer | null>;
   /** The same by session id, when that session is the one kept for its user. */
-  session(sessionId: string): Promise<LiveAnswer | null>;
+  session(sessionId: string, fresh?: boolean): Promise<LiveAnswer | null>;
   /** Latest end first. Rejects with `invalid_cursor` when the cursor is not one of ours. */
   list(filter: LiveFilter, limit: number, cursor: string | null): Promise<LivePage>;
   /** Active sessions kept. */

@@ -38,6 +38,7 @@ liveContract('live in process', async () => {
     async advance(durationMs) {
       clock.advance(durationMs);
     },
+    async listening() {},
     async dispose() {},
   };
 });

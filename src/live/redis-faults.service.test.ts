@@ -9,6 +9,7 @@ import {
   startRedis,
   unlessRedis,
 } from '../../test/support/redis-server.ts';
+import { seededRandom } from '../../test/support/seeded-random.ts';
 import type { SessionRecord } from '../core/output.ts';
 import { systemClock } from '../ops/clock.ts';
 import type { Logger } from '../ops/logger.ts';
@@ -57,6 +58,7 @@ class Owner {
   readonly #state = new Map<string, SessionRecord>();
   #position = 0;
   fillings = 0;
+  betweenScans: () => Promise<unknown> = async () => {};
 
   constructor(live: RedisLive) {
     this.live = live;
@@ -69,7 +71,10 @@ class Owner {
   }
 
   async *#scan() {
-    for (const session of [...this.#state.values()]) yield [update(session)];
+    for (const session of [...this.#state.values()]) {
+      yield [update(session)];
+      await this.betweenScans();
+    }
   }
 
   commit(...sessions: SessionRecord[]): Promise<boolean> {
@@ -168,6 +173,18 @@ describe('Redis that fails', { skip, concurrency: false }, () => {
     assert.equal(await endOf(owner.live, 'b'), at(1));
   });
 
+  it('is filled anew when it loses something in the middle of a filling', async (t) => {
+    const server = await start(t);
+    const owner = await openOwner(t, settings(server).options);
+    await owner.commit(sessionOf('a', 1), sessionOf('b', 1));
+    owner.betweenScans = () => server.cli('FLUSHALL');
+    assert.equal(await owner.fill(), false);
+    owner.betweenScans = async () => {};
+    await owner.isPublished();
+    assert.equal(await endOf(owner.live, 'a'), at(1));
+    assert.equal(await endOf(owner.live, 'b'), at(1));
+  });
+
   it('keeps nobody waiting while it stands still, and is up to date afterwards', async (t) => {
     const server = await start(t);
     const { options } = settings(server);
@@ -234,6 +251,54 @@ describe('Redis that fails', { skip, concurrency: false }, () => {
     }
     assert.equal(await listeners(), 1);
     assert.equal(owner.fillings, 1);
+  });
+});
+
+describe('Redis killed at random moments', { skip }, () => {
+  it('has what the state has once it is left alone', async (t) => {
+    const seed = Number(process.env['SEED'] ?? Date.now());
+    t.diagnostic(`SEED=${seed}`);
+    const random = seededRandom(seed);
+    const server = await start(t);
+    const { options } = settings(server);
+    const owner = await openOwner(t, options);
+    const gateway = await open(t, { ...options, logger: undefined });
+    const users = Array.from({ length: 300 }, (_, n) => `user-${n}`);
+    const expected = new Map<string, string>();
+    const isOver = new AbortController();
+    const killing = (async () => {
+      for (let kills = 0; kills < 6; kills++) {
+        await sleep(random() * 150);
+        await server.kill();
+        await sleep(random() * 100);
+        await server.start();
+        await sleep(random() * 300);
+        if (random() < 0.5) await server.cli('FLUSHALL');
+      }
+      isOver.abort();
+    })();
+    for (let turn = 1; !isOver.signal.aborted; turn++) {
+      const changed = users.filter(() => random() < 0.5);
+      await owner.commit(...changed.map((userId) => sessionOf(userId, turn)));
+      for (const userId of changed) expected.set(userId, at(turn));
+      const closed = users[Math.floor(random() * users.length)]!;
+      await owner.close(closed);
+      expected.delete(closed);
+      await gateway.get(closed).catch(() => null);
+      await sleep(random() * 5);
+    }
+    await killing;
+    await owner.isPublished();
+    while (gateway.problem() !== null) await sleep(5);
+    for (const userId of users) {
+      assert.equal(await endOf(gateway, userId), expected.get(userId) ?? null, userId);
+    }
+    assert.equal(await gateway.size(), expected.size);
+    const page = await gateway.list({}, 1000, null);
+    assert.deepEqual(
+      page.items.map(({ session }) => session.userId).sort(),
+      [...expected.keys()].sort(),
+    );
   });
 });
 

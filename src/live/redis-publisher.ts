@@ -2,6 +2,7 @@
  * Publishes partitions to Redis, in pieces, and keeps account of what of them is missing there:
  * after a failure, or when Redis has lost what it had, it asks for the partition to be filled.
  */
+import { randomUUID } from 'node:crypto';
 import type { SessionRecord } from '../core/output.ts';
 import { LullError } from '../errors.ts';
 import type { Clock } from '../ops/clock.ts';
@@ -184,24 +185,26 @@ export class RedisPublisher {
   ): Promise<boolean> {
     const { keys, connection, clock, ttlMs } = this.#options;
     const { position } = filling;
-    const [nowMs, before] = await connection.ask((client) =>
-      client.beginFilling([keys.positions], [`${partition}`]),
+    const token = randomUUID();
+    const nowMs = await connection.ask((client) =>
+      client.beginFilling(
+        [keys.positions],
+        [`${partition}`, `${position}`, token, `${POSITIONS_TTL_MS}`],
+      ),
     );
-    if (Number(before) > position) return false;
+    if (nowMs === 0) return false;
     const header = { partition, position, asOfMs: clock.nowMs() };
     for await (const some of updates) {
       await this.#write(header, some, undefined, true);
       this.#check(partition, filling);
     }
-    await this.#removeStale(header, Number(nowMs) + ttlMs);
-    const answer = await connection.ask((client) =>
-      client.endFilling(
-        [keys.positions],
-        [`${partition}`, `${filling.position}`, `${POSITIONS_TTL_MS}`],
-      ),
+    await this.#removeStale(header, nowMs + ttlMs);
+    const isEnded = await connection.ask((client) =>
+      client.endFilling([keys.positions], [`${partition}`, `${filling.position}`, token]),
     );
     this.#check(partition, filling);
-    return answer === 1;
+    if (isEnded === 0) throw new LullError('live_unavailable', 'Redis lost what was filled in');
+    return true;
   }
 
   /** Whether Redis has lost some of what this process has published. */

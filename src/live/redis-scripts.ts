@@ -72,10 +72,18 @@ redis.call('PEXPIREAT', positions, nowMs + indexTtlMs)
 return 1
 `;
 
-/** The time, and up to where the partition is published: what a filling begins with. */
-const BEGIN = `#!lua flags=no-writes
+/**
+ * Begins a filling, unless the partition is published further already (then 0): returns the time,
+ * and leaves a token that is gone when Redis loses what it has, or when another filling begins.
+ */
+const BEGIN = `#!lua
 ${COMMON}
-return { now(), redis.call('HGET', KEYS[1], ARGV[1]) or '' }
+local partition, position, token, ttlMs = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local nowMs, current = now(), redis.call('HGET', KEYS[1], partition)
+if current and tonumber(current) > position then return 0 end
+redis.call('HSET', KEYS[1], 'filling:' .. partition, token)
+redis.call('PEXPIREAT', KEYS[1], nowMs + ttlMs)
+return nowMs
 `;
 
 /**
@@ -94,13 +102,12 @@ end
 return result
 `;
 
-/** Says up to where a partition has been filled, unless it is further already. */
-const FILLED = `#!lua
-${COMMON}
-local current = redis.call('HGET', KEYS[1], ARGV[1])
-if current and tonumber(current) > tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('PEXPIREAT', KEYS[1], now() + tonumber(ARGV[3]))
+/** Says up to where a partition has been filled: 1; 0 when the token of its beginning is gone. */
+const END = `#!lua
+local partition, position, token = ARGV[1], ARGV[2], ARGV[3]
+if redis.call('HGET', KEYS[1], 'filling:' .. partition) ~= token then return 0 end
+redis.call('HDEL', KEYS[1], 'filling:' .. partition)
+redis.call('HSET', KEYS[1], partition, position)
 return 1
 `;
 
@@ -171,9 +178,9 @@ function script<T>(text: string) {
 
 export const SCRIPTS = {
   publishLive: script<number>(PUBLISH),
-  beginFilling: script<(number | Buffer)[]>(BEGIN),
+  beginFilling: script<number>(BEGIN),
   findStale: script<(number | Buffer)[]>(STALE),
-  endFilling: script<number>(FILLED),
+  endFilling: script<number>(END),
   listLive: script<(Buffer | null)[]>(LIST),
   countLive: script<number>(SIZE),
 };
