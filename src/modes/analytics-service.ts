@@ -15,7 +15,6 @@ export async function startAnalytics(parts: Parts): Promise<RunningService> {
   const analytics = startSessionAnalytics({
     ...{ topic, history, clock, logger, metrics, retainSessionsMs },
   });
-  lifecycle.add('session-analytics', () => analytics.close());
   let isAssigned = false;
   let newest = 0;
   const group = new Group({
@@ -46,10 +45,13 @@ export async function startAnalytics(parts: Parts): Promise<RunningService> {
       );
     },
   });
-  lifecycle.add('analytics group', () => group.close());
   return {
     health: () => [analytics.health()],
     isReady: () => isAssigned && analytics.health().status === 'ok',
     join: () => group.run(),
+    leave: async () => {
+      await group.close();
+      await analytics.close();
+    },
   };
 }

@@ -65,6 +65,7 @@ export async function startDistributed(options: DistributedOptions): Promise<Dis
   const services = await startServices(parts);
   const server = await serve({ ...parts, config: { ...config, port } }, services);
   lifecycle.add('port', () => server.close());
+  for (const { leave } of services) if (leave !== undefined) lifecycle.add('service', leave);
   // Only now are others told of it.
   const ends = services.flatMap(({ join }) => (join === null ? [] : [join()]));
   const failed = Promise.race(ends) as Promise<never>;

@@ -11,7 +11,7 @@ import { processorHealth } from './service-health.ts';
 import type { Parts, RunningService } from './service-parts.ts';
 
 export async function startProcessor(parts: Parts): Promise<RunningService> {
-  const { config, clock, cluster, names, events, lifecycle, metrics, url } = parts;
+  const { config, clock, cluster, names, events, lifecycle, logger, metrics, url } = parts;
   const live = parts.live!;
   const store = await openStore(parts);
   lifecycle.add('state', () => store.close());
@@ -40,16 +40,22 @@ export async function startProcessor(parts: Parts): Promise<RunningService> {
       await store.revoke();
     },
     onAssigned: (assignment) => {
+      const { generation, owned, standby } = assignment;
+      logger.info({ generation, owned, standby }, 'partitions are assigned');
       store.assign(assignment);
-      events.follow(assignment.owned);
+      events.follow(owned);
       isAssigned = true;
-      // What fails ends the processor, which says so.
-      processor.assign(assignment.owned).catch(() => {});
+      const startMs = clock.monotonicMs();
+      processor.assign(owned).then(
+        () => {
+          const tookMs = Math.round(clock.monotonicMs() - startMs);
+          logger.info({ generation, tookMs }, 'partitions are taken up, or others were assigned');
+        },
+        // What fails ends the processor, which says so.
+        () => {},
+      );
     },
   });
-  // In reverse: what was read is committed, then others take over at once.
-  lifecycle.add('group', () => group.close());
-  lifecycle.add('session-processor', () => processor.close());
   const held = { query: processor, partitions: () => processor.status() };
   parts.setHeld(held);
   const isRunning = () => processor.status().every(({ state }) => state === 'running');
@@ -58,6 +64,11 @@ export async function startProcessor(parts: Parts): Promise<RunningService> {
     health: () => [processorHealth(processor)],
     isReady: () => isAssigned && isRunning(),
     join: () => Promise.race([processor.start(), group.run()]),
+    leave: async () => {
+      // What was read is committed, then others take over.
+      await processor.close();
+      await group.close();
+    },
   };
 }
 

@@ -24,7 +24,6 @@ export function startProducer(parts: Parts): RunningService {
     backfillMs: config.backfillMs,
     onBackfill,
   });
-  lifecycle.add('event-producer', () => producer.stop());
   let isFilled = false;
   const filling = seenThrough(parts, producer.backfilled).then(() => {
     isFilled = !lifecycle.signal.aborted;
@@ -36,6 +35,7 @@ export function startProducer(parts: Parts): RunningService {
     ],
     isReady: () => isFilled,
     join: () => Promise.all([producer.ended, filling]),
+    leave: () => producer.stop(),
     rate: rateOf(producer),
     intake: () => (isFilled ? null : BACK_FILLING),
   };

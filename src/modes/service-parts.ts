@@ -23,6 +23,8 @@ export interface RunningService {
   readonly isReady: () => boolean;
   /** Takes part from now on; resolves or rejects when it ends. Null where nothing is to be done. */
   readonly join: (() => Promise<unknown>) | null;
+  /** Hands over to others at once; the port still answers, and says that it is no owner. */
+  readonly leave?: () => Promise<void>;
   /** What others may ask this process for. */
   readonly held?: HeldState;
   readonly rate?: RateControl;
