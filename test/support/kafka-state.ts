@@ -53,6 +53,7 @@ export class Instance {
   readonly group: Group;
   readonly #run: Promise<void>;
   readonly #heard = new Set<() => void>();
+  #closing: Promise<void> | null = null;
 
   private constructor(
     { system, standbys = 0, onAssigned }: InstanceOptions,
@@ -144,7 +145,12 @@ export class Instance {
     }
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await this.store.close();
     await this.group.close();
     await this.#run;
