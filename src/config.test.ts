@@ -1,7 +1,7 @@
 /** Where values come from, what is refused, and in which words. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkStart, type Flags, loadConfig } from './config.ts';
+import { checkRun, checkStart, type Flags, loadConfig } from './config.ts';
 import { DEFAULT_DEFINITION } from './core/definition.ts';
 import { LullError } from './errors.ts';
 
@@ -112,6 +112,43 @@ for (const [flags, environment, code, words] of REFUSALS) {
     );
   });
 }
+
+const RUN_REFUSALS: typeof REFUSALS = [
+  [{ host: '0.0.0.0' }, {}, 'wrong_usage', /beyond loopback set LULL_TOKEN/],
+  [{ backfill: '25h' }, {}, 'wrong_usage', /--backfill 25h/],
+  [{ sessionTimeout: '5s' }, {}, 'wrong_usage', /^--session-timeout 5s: .* from 6s/],
+  [{}, { LULL_SESSION_TIMEOUT: '45s' }, 'invalid_setting', /to 30s$/],
+  [{ commitInterval: '2s' }, {}, 'wrong_usage', /at most a quarter of --session-timeout/],
+  [{ kafkaProtocol: 'SASL_SSL' }, {}, 'wrong_usage', /needs KAFKA_SASL_USERNAME and/],
+  [{ kafkaCertificate: 'a.pem' }, {}, 'wrong_usage', /a certificate and its key go together/],
+  [{}, { REDIS_URL: 'localhost:6379' }, 'invalid_setting', /^REDIS_URL=.* begins with redis:\/\/$/],
+  [{ database: 'mysql://a:b@c/d' }, {}, 'wrong_usage', /^--database mysql:\/\/a:\(hidden\)@c\/d: /],
+  [{ advertisedUrl: 'me' }, {}, 'wrong_usage', /begins with http:\/\/$/],
+  [{ prefix: 'a/b' }, {}, 'wrong_usage', /^--prefix a\/b: must be 1 to 64 letters/],
+];
+for (const [flags, environment, code, words] of RUN_REFUSALS) {
+  test(`refused by run: ${JSON.stringify({ ...flags, ...environment })}`, () => {
+    assert.throws(
+      () => checkRun(loadConfig(flags, environment)),
+      (error) => error instanceof LullError && error.code === code && words.test(error.message),
+    );
+  });
+}
+
+test('run takes the defaults, and what Kafka with SASL needs', () => {
+  checkRun(loadConfig({}, {}));
+  const { config } = loadConfig(
+    {},
+    {
+      KAFKA_SECURITY_PROTOCOL: 'SASL_SSL',
+      ...{ KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' },
+    },
+  );
+  assert.deepEqual(
+    [config.kafkaMechanism, config.kafkaUser, config.kafkaPassword],
+    ['PLAIN', 'u', 'p'],
+  );
+});
 
 for (const [flags, environment] of [
   [{ host: '0.0.0.0' }, { LULL_TOKEN: 'open-sesame' }],

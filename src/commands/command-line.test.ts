@@ -43,6 +43,16 @@ const WRONG: readonly [
   [['config', 'extra'], {}, 2, /too many arguments/],
   [['config', '--gap'], {}, 2, /argument missing/],
   [['config', '--gap', '5'], {}, 2, /^lull: --gap 5: must be a duration.*; add --help.*\n$/],
+  [['run'], {}, 2, /missing required argument 'service'/],
+  [['run', 'gateway'], {}, 2, /^lull: there is no service gateway: api-gateway, event-producer/],
+  [['run', 'event-producer', '--users', '1'], {}, 2, /^lull: 500 events a second from 1 users/],
+  [['init', '--prefix', 'a b'], {}, 2, /^lull: --prefix a b: must be 1 to 64 letters/],
+  [
+    ['run', 'api-gateway', '--kafka-ca', 'no-such.pem', '--kafka-protocol', 'SSL', '--port', '0'],
+    {},
+    1,
+    /^lull: no-such\.pem can't be read: ENOENT/,
+  ],
   [['simulate', '--events', 'x'], {}, 2, /^lull: --events x: must be a whole number/],
   [['simulate', '--rate', '500', '--users', '1'], {}, 2, /^lull: 500 events a second from 1 users/],
   [['sessionize'], {}, 2, /missing required argument 'file'/],
@@ -61,6 +71,7 @@ for (const [parameters, environment, status, says] of WRONG) {
 test('lull config says what is in force, where it came from, and no secret', () => {
   const { status, stdout } = lull(['config', '--gap', '10s', '--no-simulate'], {
     LULL_TOKEN: 'open-sesame',
+    DATABASE_URL: 'postgres://lull:open-sesame@db/sessiondb',
     PORT: '9000',
   });
   assert.equal(status, 0);
@@ -68,6 +79,8 @@ test('lull config says what is in force, where it came from, and no secret', () 
   assert.match(stdout, /^--simulate +false +flag$/m);
   assert.match(stdout, /^--port +9000 +environment PORT$/m);
   assert.match(stdout, /^--grace +5m +default$/m);
+  assert.match(stdout, /^--database +postgres:\/\/lull:\(hidden\)@db\/sessiondb +environment/m);
+  assert.ok(!stdout.includes('open-sesame'));
   assert.match(stdout, /^--token +\(hidden\) +environment LULL_TOKEN$/m);
 });
 
