@@ -10,13 +10,16 @@ const { values } = parseArgs({
   },
 });
 const seed = Number(values.seed);
-const endMs = performance.now() + Number(values.minutes) * 60_000;
+const durationMs = Number(values.minutes) * 60_000;
+let endMs: number | null = null;
 let faults = 0;
 
 console.log(`seed ${seed}`);
 const findings = await runChaos({
   seed,
   nextFault: (random) => {
+    // The time runs from when everything was ready.
+    endMs ??= performance.now() + durationMs;
     if (performance.now() > endMs) return null;
     // Each once before any comes by chance.
     const fault = ALL_FAULTS[faults] ?? ALL_FAULTS[Math.floor(random() * ALL_FAULTS.length)]!;
