@@ -80,6 +80,14 @@ async function measure(work: () => Promise<number>) {
   };
 }
 
+/** What the broker keeps on its disk of a topic. */
+async function storedBytes(topic: string): Promise<number> {
+  const output = await kafka.tool('org.apache.kafka.tools.LogDirsCommand', [
+    ...['--bootstrap-server', kafka.bootstrapServers, '--describe', '--topic-list', topic],
+  ]);
+  return [...output.matchAll(/"size":(\d+)/g)].reduce((sum, [, size]) => sum + Number(size), 0);
+}
+
 const kafka = await startKafka();
 try {
   const pool = simulatedRecords();
@@ -99,6 +107,7 @@ try {
     await reader.close();
     rows.push({
       codec,
+      'bytes a record': (await storedBytes(topic.name)) / EVENTS,
       'produce, CPU s/M': produced.cpu,
       'produce, wall': produced.wall,
       'fetch, CPU s/M': fetched.cpu,

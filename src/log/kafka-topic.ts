@@ -5,7 +5,7 @@ import { type KafkaReader, type KafkaReaderOptions, openKafkaReader } from './ka
 import type { LogRecord, NewRecord, Topic } from './log.ts';
 
 export interface KafkaTopicOptions extends KafkaReaderOptions {
-  /** Default: lz4 (docs/decisions/kafka-compression.md). */
+  /** Default: snappy (docs/decisions/kafka-compression.md). */
   readonly compression?: Compression;
   readonly lingerMs?: number;
   /** After this long an append rejects with `log_unavailable`. */
@@ -31,7 +31,7 @@ export class KafkaTopic implements Topic {
     this.logId = reader.logId;
     this.partitionCount = reader.partitionCount;
     this.#reader = reader;
-    this.#producer = new Producer({ compression: 'lz4', ...options });
+    this.#producer = new Producer({ compression: 'snappy', ...options });
   }
 
   follow(partitions: Iterable<number>): void {
