@@ -36,7 +36,7 @@ const INDEXED: Record<string, readonly unknown[]> = {
   converted: ['infinity', '', 20],
   'duration-series': [...window, false],
   'expire-lineage': [at(DAYS - 1), 1000],
-  'expire-sessions': [at(DAYS - 1), 1000],
+  'expire-sessions': [at(DAYS - 1), 50],
   'leave-lineage': [sentIds],
   'of-user': ['user-7', at(1), 's7', 50],
   'revenue-series': window,
