@@ -44,6 +44,8 @@ export class Follower {
   /** With something to apply. */
   readonly #ready = new Set<number>();
   readonly #seen = new SeenKeys();
+  /** Of what is followed; never rejects. */
+  #changes: Promise<void> = Promise.resolve();
   #isPumping = false;
   /** What is being applied; never rejects. */
   #applying: Promise<void> = Promise.resolve();
@@ -69,25 +71,32 @@ export class Follower {
     const tracked = await this.#track(partition);
     if (tracked.nextOffset >= untilOffset) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    tracked.waiter = { untilOffset, resolve, reject };
+    const waiter = { untilOffset, resolve, reject };
+    tracked.waiter = waiter;
     const stop = () => reject(signal.reason);
     signal.addEventListener('abort', stop, { once: true });
     try {
       this.#wake(partition);
       await promise;
     } finally {
-      tracked.waiter = null;
+      if (tracked.waiter === waiter) tracked.waiter = null;
       signal.removeEventListener('abort', stop);
     }
   }
 
   /** Follows these; of those that it followed before, `kept` as well, which will be opened soon. */
-  async standBy(standby: readonly number[], kept: readonly number[]): Promise<void> {
-    const wanted = new Set([...standby, ...kept]);
-    for (const partition of this.#tracked.keys()) {
-      if (!wanted.has(partition)) await this.release(partition);
-    }
-    for (const partition of standby) await this.#track(partition);
+  standBy(standby: readonly number[], kept: readonly number[]): Promise<void> {
+    const change = async () => {
+      const wanted = new Set([...standby, ...kept]);
+      for (const partition of this.#tracked.keys()) {
+        if (!wanted.has(partition)) await this.release(partition);
+      }
+      for (const partition of standby) await this.#track(partition);
+    };
+    // One after the other, so that the last call has the last word.
+    const turn = this.#changes.then(change);
+    this.#changes = turn.catch(() => {});
+    return turn;
   }
 
   /** Follows it no longer; what is being applied is applied first. */
