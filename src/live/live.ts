@@ -48,8 +48,8 @@ export interface Live {
    *
    * True when everything of the partition up to this position can be read here, by everybody.
    * False, soon, when it can't be: the partition is then waiting to be filled again. It never
-   * rejects because what it writes to is away, and it queues nothing. The bytes must stay as they
-   * are until it has resolved.
+   * rejects because what it writes to is away, and it queues nothing. The commits of a partition
+   * are published one after the other, and their bytes stay as they are until it has resolved.
    */
   publish(partition: number, position: number, updates: readonly LiveUpdate[]): Promise<boolean>;
   /**

@@ -100,19 +100,20 @@ export class RedisConnection {
 
   /** Waits until Redis can be reached; rejects with `live_refused` when it will not have us. */
   static async open(options: RedisConnectionOptions): Promise<RedisConnection> {
-    const connection = new RedisConnection(options);
-    const { client } = connection;
     try {
-      await connection.#connect(options.signal, (error) => isRefusal(error));
-      if (!client.isReady) throw unavailable(new Error('it was not waited for'));
-      await checkVersion(client);
-    } catch (error) {
-      if (client.isOpen) client.destroy();
-      if (error instanceof LullError) throw error;
-      throw refused(options.url, error);
+      const connection = new RedisConnection(options);
+      await connection.#connect(options.signal, isRefusal);
+      if (options.signal?.aborted) {
+        await connection.close();
+        throw unavailable(new Error('Redis was not waited for'));
+      }
+      connection.#running = connection.#keep();
+      return connection;
+    } catch (cause) {
+      if (cause instanceof LullError) throw cause;
+      const message = `Redis at ${addressOf(options.url)} can't be used: ${messageOf(cause)}`;
+      throw new LullError('live_refused', message, { cause });
     }
-    connection.#running = connection.#keep();
-    return connection;
   }
 
   get isReady(): boolean {
@@ -158,10 +159,12 @@ export class RedisConnection {
     while (signal?.aborted !== true) {
       try {
         await this.client.connect();
+        await checkVersion(this.client);
         this.#outage.over();
         this.#options.onReady();
         return;
       } catch (error) {
+        if (this.client.isOpen) this.client.destroy();
         if (isPointless(error)) throw error;
         await this.#outage.wait(unavailable(error), signal);
       }
@@ -182,10 +185,14 @@ export class RedisConnection {
   }
 }
 
-/** Wrong password, rights or TLS: what an answer can't change. */
+class TooOld extends Error {}
+
+/** Too old, or wrong password, rights or TLS: what waiting doesn't change. */
 function isRefusal(error: unknown): boolean {
-  if (error instanceof ErrorReply)
+  if (error instanceof TooOld) return true;
+  if (error instanceof ErrorReply) {
     return !/^(LOADING|MASTERDOWN|ERR max number of)/.test(error.message);
+  }
   const { code } = error as NodeJS.ErrnoException;
   return code !== undefined && /CERT|SIGNATURE|^ERR_(TLS|SSL)|^EPROTO$/.test(code);
 }
@@ -193,18 +200,15 @@ function isRefusal(error: unknown): boolean {
 async function checkVersion(client: RedisClient): Promise<void> {
   const version = /redis_version:(\S+)/.exec((await client.info('server')).toString())?.[1];
   if (version !== undefined && Number.parseInt(version, 10) >= OLDEST_VERSION) return;
-  throw new Error(`it is version ${version}, and ${OLDEST_VERSION} is the oldest that will do`);
-}
-
-function refused(url: string, cause: unknown): LullError {
-  const { message } = cause as Error;
-  return new LullError('live_refused', `Redis at ${addressOf(url)} can't be used: ${message}`, {
-    cause,
-  });
+  throw new TooOld(`it is version ${version}, and ${OLDEST_VERSION} is the oldest that will do`);
 }
 
 function unavailable(cause: unknown): LullError {
-  return new LullError('live_unavailable', (cause as Error).message, { cause });
+  return new LullError('live_unavailable', messageOf(cause), { cause });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Without the password. */

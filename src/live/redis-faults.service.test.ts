@@ -1,5 +1,6 @@
 /** Redis killed, emptied, held up, full, or unwilling: what publishing and reading make of it. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -317,6 +318,25 @@ describe('Redis at the start', { skip }, () => {
     await refused({ ...options, url: url.replace(':secret@', '') }, /NOAUTH/);
     await refused({ ...options, ca: undefined }, /certificate/);
     assert.deepEqual(lines, []);
+  });
+
+  it('gets by with the rights that the docs name', async (t) => {
+    const server = await start(t);
+    const rights = /^ {4}(~lull.*)$/m.exec(readFileSync('docs/redis.md', 'utf8'))![1]!;
+    await server.cli('ACL', 'SETUSER', 'some', 'on', '>secret', ...rights.split(' '));
+    await server.cli('ACL', 'SETUSER', 'default', 'off');
+    const { options } = settings(server);
+    const url = options.url.replace('//', '//some:secret@');
+    const owner = await openOwner(t, { ...options, url });
+    const heard = new Promise((resolve) => owner.live.onChange(resolve));
+    const told = heard.then(() => true);
+    for (let turn = 1; !(await Promise.race([told, sleep(20, false)])); turn++) {
+      assert.equal(await owner.commit(sessionOf('a', turn)), true);
+    }
+    assert.equal((await owner.live.list({}, 1, null)).items.length, 1);
+    assert.equal(await owner.live.size(), 1);
+    assert.equal((await owner.live.session('session of a'))!.session.userId, 'a');
+    await refused({ ...options, url: `${url}/no-number` }, /pathname/);
   });
 
   it('waits for one that is not there yet, and says so', async (t) => {

@@ -150,7 +150,7 @@ export class RedisLive implements Live {
     let after = cursor === null ? null : decodeCursor(cursor);
     const { minIdleMs, ...fields } = filter;
     const { ends, user } = this.#keys;
-    const idleMs = minIdleMs === undefined ? '+inf' : this.#options.clock.nowMs() - minIdleMs;
+    const idleMs = this.#options.clock.nowMs() - (minIdleMs ?? -Infinity);
     const items: LiveAnswer[] = [];
     for (;;) {
       const [endMs, userId, ...found] = await this.#writer.ask((client) =>
@@ -158,7 +158,7 @@ export class RedisLive implements Live {
           [ends],
           [
             user,
-            `${after === null ? idleMs : Math.min(after.endMs, Number(idleMs) || Infinity)}`,
+            scoreOf(Math.min(idleMs, after?.endMs ?? Infinity)),
             `${after?.endMs ?? ''}`,
             after?.userId ?? '',
             `${LOOKED_AT}`,
@@ -204,14 +204,15 @@ export class RedisLive implements Live {
   #subscribe(): void {
     this.#subscribing = this.#subscribing.then(async () => {
       const isWanted = this.#listeners.size > 0;
-      if (isWanted === this.#isSubscribed || !this.#reader?.isReady) return;
+      if (isWanted === this.#isSubscribed || !this.#reader?.client.isReady) return;
       const { changes } = this.#keys;
       try {
         if (isWanted) await this.#reader.client.subscribe(changes, this.#hear, true);
         else await this.#reader.client.unsubscribe(changes);
         this.#isSubscribed = isWanted;
-      } catch {
-        // The connection was lost: it is tried again with the next one.
+      } catch (err) {
+        // A lost connection is the usual reason: it is tried again with the next one.
+        if (this.#reader.isReady) this.#options.logger?.warn({ err }, 'Redis tells no changes');
       }
     });
   }
@@ -265,6 +266,10 @@ export class RedisLive implements Live {
       return null;
     }
   }
+}
+
+function scoreOf(endMs: number): string {
+  return endMs === Infinity ? '+inf' : `${endMs}`;
 }
 
 /** A page that is not the last. */
