@@ -174,13 +174,22 @@ export class RedisConnection {
   #inTime<T>(reply: Promise<T>): Promise<T> {
     const { answerMs } = this.#options;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      let isAnswered = false;
+      const giveUp = () => {
+        if (isAnswered) return;
         this.#late++;
         const settled = () => void this.#late--;
         reply.then(settled, settled);
         reject(new Error(`Redis has not answered for ${answerMs} ms`));
-      }, answerMs);
-      reply.then(resolve, reject).finally(() => clearTimeout(timer));
+      };
+      // Where it was this process that stood still, the answer is there and only to be read.
+      const timer = setTimeout(() => setImmediate(giveUp), answerMs);
+      const answered = () => {
+        isAnswered = true;
+        clearTimeout(timer);
+      };
+      reply.then(answered, answered);
+      reply.then(resolve, reject);
     });
   }
 }

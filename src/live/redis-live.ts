@@ -9,8 +9,8 @@ import { RedisConnection, read } from './redis-connection.ts';
 import { decodeChanges, headerOf, keysOf, type RedisKeys, splitValue } from './redis-layout.ts';
 import { RedisPublisher } from './redis-publisher.ts';
 
-/** Values that node-redis keeps, and what of them is kept decoded. */
-const CACHED = 10_000;
+/** Values that node-redis keeps (more make forgetting one slower), and what is kept decoded. */
+const CACHED = 2000;
 const DECODED = 1000;
 /** Beyond so many misses the cache begins anew: it never forgets a key that Redis doesn't name. */
 const MISSES = 100_000;
