@@ -54,6 +54,7 @@ const CONNECT_TIMEOUT_MS = 5000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 1000;
+const QUIET_MS = 3000;
 /** Metadata isn't asked for more often than this, however many partitions are without leader. */
 const REFRESH_MS = 100;
 
@@ -70,6 +71,7 @@ export async function connectCluster(
   const cluster = new Cluster(options);
   try {
     await cluster.retry(() => cluster.checkBroker(), signal);
+    cluster.noteRecovery();
     return cluster;
   } catch (error) {
     await cluster.close();
@@ -91,6 +93,7 @@ export class Cluster {
   readonly #pools = new Map<Lane, ConnectionPool>();
   #lanes = 0;
   readonly #outage: Outage;
+  #failedMs = 0;
   readonly #closed = new AbortController();
 
   constructor(options: ClusterOptions) {
@@ -153,7 +156,7 @@ export class Cluster {
       stopped.throwIfAborted();
       try {
         const result = await work();
-        this.#outage.over();
+        this.noteSuccess();
         return result;
       } catch (error) {
         stopped.throwIfAborted();
@@ -167,10 +170,18 @@ export class Cluster {
   /** Says that Kafka doesn't serve, once and then once a minute, if it has lasted for a while. */
   noteFailure(error: unknown, waitMs: number): void {
     if (waitMs < LONGEST_WAIT_MS) return;
+    this.#failedMs = this.clock.monotonicMs();
     this.#outage.note(new LullError('kafka_unavailable', describeFailure(error)));
   }
 
+  /** All is well once nothing has failed for a while: one partition's success says little. */
   noteSuccess(): void {
+    if (this.#outage.reason === null) return;
+    if (this.clock.monotonicMs() - this.#failedMs > QUIET_MS) this.#outage.over();
+  }
+
+  /** Whatever failed before was this. */
+  noteRecovery(): void {
     this.#outage.over();
   }
 
