@@ -27,12 +27,26 @@ export function startSystem(...flags: string[]): Promise<RunningSystem> {
 }
 
 /** The same, with arguments for Node.js itself. */
-export async function startSystemWith(
+export function startSystemWith(
   nodeArguments: readonly string[],
   ...flags: string[]
 ): Promise<RunningSystem> {
-  const command = [...nodeArguments, MAIN, 'start', '--port', '0', ...flags];
-  const lull = spawn(process.execPath, command);
+  return startProcess([...nodeArguments, MAIN, 'start', '--port', '0', ...flags]);
+}
+
+/** Starts `lull run` with these services and flags on a free port; resolves once it serves. */
+export function startServices(
+  environment: Readonly<Record<string, string>>,
+  ...parameters: string[]
+): Promise<RunningSystem> {
+  return startProcess([MAIN, 'run', '--port', '0', ...parameters], environment);
+}
+
+async function startProcess(
+  command: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<RunningSystem> {
+  const lull = spawn(process.execPath, command, { env: { ...process.env, ...environment } });
   const ended = once(lull, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   let output = '';
   for (const stream of [lull.stdout, lull.stderr]) {
