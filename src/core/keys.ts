@@ -37,6 +37,11 @@ export function userIdOf(key: Uint8Array): string {
   return readUtf8(key, 1, key.length - 1);
 }
 
+/** The same as its UTF-8 bytes. */
+export function userIdBytes(key: Uint8Array): Uint8Array {
+  return key.subarray(1);
+}
+
 function keyOf(kind: number, userId: string, number: number): Uint8Array {
   const length = utf8Length(userId);
   const key = new Uint8Array(3 + length + 8);

@@ -145,6 +145,7 @@ export class Transactions {
       const batch = builder.seal({ stamp, timestampMs, compression: COMPRESSION });
       const baseOffset = await this.#sender.send({ topic, partition, batch }, signal);
       last = baseOffset + builder.count - 1;
+      builder.recycle();
     });
     await Promise.all(sends);
     return last;
@@ -160,7 +161,8 @@ export class Transactions {
   }
 }
 
-const COMPRESSION = 'lz4';
+/** Cheapest for whoever writes and reads (docs/decisions/kafka-compression.md). */
+const COMPRESSION = 'snappy';
 
 function initialize(
   cluster: Cluster,

@@ -213,7 +213,8 @@ export class Follower {
     const isAllTaken = followed.batches.length === 0;
     // Where all is taken, what lies behind it holds nothing that counts.
     const nextOffset = isAllTaken ? followed.nextOffset : batches.at(-1)!.endOffset;
-    const isCurrent = nextOffset >= followed.highWatermark;
+    const { highWatermark } = followed;
+    const isCurrent = highWatermark >= 0 && nextOffset >= highWatermark;
     if (batches.length > 0) {
       const before = copies.get(partition) ?? NOTHING;
       const { records, checkpoint, position } = gather(batches, tracked.nextOffset);

@@ -1,4 +1,4 @@
-/** The holes of exactly-once, one by one: deaths, zombies, aborts, stale copies, on a real Kafka. */
+/** The holes of exactly-once on a real Kafka, one by one: deaths, zombies, aborts, stale copies. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -33,12 +33,19 @@ export function stateKey(partition: number, key: Uint8Array): Buffer {
 
 const DEADLINE_PREFIX_BYTES = 3 + NUMBER_BYTES;
 
-export function deadlineKey(partition: number, minute: number, userId = ''): Buffer {
-  const bytes = Buffer.allocUnsafe(DEADLINE_PREFIX_BYTES + Buffer.byteLength(userId));
+/** `userId`: also as its UTF-8 bytes. */
+export function deadlineKey(
+  partition: number,
+  minute: number,
+  userId: string | Uint8Array = '',
+): Buffer {
+  const length = typeof userId === 'string' ? Buffer.byteLength(userId) : userId.length;
+  const bytes = Buffer.allocUnsafe(DEADLINE_PREFIX_BYTES + length);
   bytes[0] = DEADLINE;
   bytes.writeUInt16BE(partition, 1);
   bytes.writeUIntBE(minute, 3, NUMBER_BYTES);
-  bytes.write(userId, DEADLINE_PREFIX_BYTES);
+  if (typeof userId === 'string') bytes.write(userId, DEADLINE_PREFIX_BYTES);
+  else bytes.set(userId, DEADLINE_PREFIX_BYTES);
   return bytes;
 }
 

@@ -1,6 +1,6 @@
 /** Copies of partitions in RocksDB, each as far as it was read from the changelog or written. */
 import { randomUUID } from 'node:crypto';
-import { isUserKey, userIdOf } from '../core/keys.ts';
+import { isUserKey, userIdBytes } from '../core/keys.ts';
 import { storedMinuteOf } from '../core/record.ts';
 import { LullError } from '../errors.ts';
 import { type Batch, Database } from './database.ts';
@@ -138,7 +138,7 @@ export class LocalCopies {
       for (const [index, { key }] of users.entries()) {
         const record = stored[index];
         const minute = record ? storedMinuteOf(record) : null;
-        if (minute !== null) batch.delete(deadlineKey(partition, minute, userIdOf(key)));
+        if (minute !== null) batch.delete(deadlineKey(partition, minute, userIdBytes(key)));
       }
       for (const { key, value } of records) {
         if (value === null) {
@@ -147,7 +147,7 @@ export class LocalCopies {
         }
         batch.put(stateKey(partition, key), value);
         const minute = isUserKey(key) ? storedMinuteOf(value) : null;
-        if (minute !== null) putDeadline(batch, partition, minute, userIdOf(key));
+        if (minute !== null) putDeadline(batch, partition, minute, userIdBytes(key));
       }
       batch.put(copyKey(partition), encodeCopy(copy));
       return [[partition, copy]];

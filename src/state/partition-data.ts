@@ -57,7 +57,13 @@ export function collect(batch: Batch, { partition, writes, deadlines }: Partitio
   }
 }
 
-export function putDeadline(batch: Batch, partition: number, minute: number, userId: string): void {
+/** `userId`: also as its UTF-8 bytes. */
+export function putDeadline(
+  batch: Batch,
+  partition: number,
+  minute: number,
+  userId: string | Uint8Array,
+): void {
   batch.put(deadlineKey(partition, minute, userId), EMPTY);
 }
 
