@@ -11,6 +11,7 @@ import { CODE, isPassing, mayPass } from './failure.ts';
 import { type FetchedPartition, type FetchRequest, fetchV17 } from './fetch-request.ts';
 import { EARLIEST, listOffsets } from './offsets.ts';
 import type { RecordBatch } from './record-batch.ts';
+import { refreshTopic } from './topics.ts';
 
 export interface FetcherOptions {
   readonly cluster: Cluster;
@@ -134,7 +135,7 @@ export class Fetcher {
         if (answer!.errorCode !== CODE.none) throw responseError(fetchV17, answer!.errorCode);
         return { ...answer!, ...committedBatches(answer!, fetchOffset) };
       } catch (error) {
-        if (mayPass(error)) await this.#refresh();
+        if (mayPass(error)) await refreshTopic(cluster, topic);
         throw error;
       }
     }, this.#closed.signal);
@@ -338,7 +339,7 @@ export class Fetcher {
       }
       if (signal.aborted) return;
       try {
-        await this.#refresh();
+        await refreshTopic(cluster, topic);
         reason = responseError(fetchV17, CODE.leaderNotAvailable);
       } catch (failure) {
         if (!mayPass(failure)) return this.#failed(lost, failure);
@@ -352,15 +353,6 @@ export class Fetcher {
       }
       lost = lost.filter((following) => !isLed(following));
     }
-  }
-
-  /** Asks for the leaders, and notices that the topic is no longer the same. */
-  async #refresh(): Promise<void> {
-    const { cluster, topic } = this.#options;
-    const { topicId } = await cluster.refresh(topic.name);
-    if (topicId === topic.topicId) return;
-    const message = `the topic ${topic.name} was deleted and made anew while it was read`;
-    throw new LullError('topic_mismatch', message, { hint: 'start again' });
   }
 
   #fail(following: Following, error: unknown): void {

@@ -52,6 +52,21 @@ export async function ensureTopics(
   return ready;
 }
 
+/**
+ * Asks where the topic's partitions are by now. Rejects with `topic_mismatch` when it is no longer
+ * the topic that it was: keys would fall into other partitions, offsets mean other records.
+ */
+export async function refreshTopic(cluster: Cluster, topic: TopicPlaces): Promise<void> {
+  const { topicId, partitions } = await cluster.refresh(topic.name);
+  const { length: count } = topic.partitions;
+  let change: string | null = null;
+  if (topicId !== topic.topicId) change = 'was deleted and made anew';
+  else if (partitions.length !== count)
+    change = `has ${partitions.length} partitions, not ${count}`;
+  if (change === null) return;
+  throw new LullError('topic_mismatch', `the topic ${topic.name} ${change}, while it is in use`);
+}
+
 async function ensureTopic(cluster: Cluster, plan: TopicPlan): Promise<ReadyTopic> {
   let places = await existing(cluster, plan.name);
   if (places === null) {

@@ -8,7 +8,7 @@ import { CODE, codeOf } from '../kafka/failure.ts';
 import { type Fetched, Fetcher, type Followed } from '../kafka/fetcher.ts';
 import { EARLIEST, LATEST, listOffsets } from '../kafka/offsets.ts';
 import { type RecordBatch, RecordCursor } from '../kafka/record-batch.ts';
-import type { ReadyTopic } from '../kafka/topics.ts';
+import { type ReadyTopic, refreshTopic } from '../kafka/topics.ts';
 import type { LogRecord, TopicReader } from './log.ts';
 
 export interface KafkaReaderOptions {
@@ -18,10 +18,13 @@ export interface KafkaReaderOptions {
   readonly follow?: readonly number[];
   /** For what is read ahead, in all partitions. */
   readonly bufferBytes?: number;
+  /** How often to see whether it is still the same topic; default 30 s. */
+  readonly checkMs?: number;
 }
 
 /** How long a partition's ends may be out of date where no fetch brings them. */
 const REFRESH_MS = 1000;
+const CHECK_MS = 30_000;
 const ONCE_BYTES = { least: 16 * 1024, most: 1024 * 1024 };
 const RECHECK_MS = 20;
 
@@ -48,7 +51,7 @@ export async function openKafkaReader(
   const reader = new KafkaReader(options);
   try {
     await reader.refreshEnds(signal);
-    void reader.watchEnds();
+    void reader.watch();
     return reader;
   } catch (error) {
     reader.close();
@@ -65,6 +68,8 @@ export class KafkaReader implements TopicReader {
   readonly #places: readonly Place[];
   readonly #listeners = new Set<(partition: number) => void>();
   #following: ReadonlySet<number>;
+  /** Why nothing can be read any more. */
+  #failure: unknown = null;
   readonly #closed = new AbortController();
 
   constructor(options: KafkaReaderOptions) {
@@ -106,7 +111,7 @@ export class KafkaReader implements TopicReader {
 
   async offsetAt(partition: number, arrivalMs: number): Promise<number> {
     const { firstOffset, endOffset } = this.#place(partition);
-    this.#assertOpen();
+    this.assertOpen();
     if (arrivalMs <= 0) return firstOffset;
     if (arrivalMs === Infinity) return endOffset;
     const found = await this.#listed([partition], Math.ceil(arrivalMs));
@@ -124,7 +129,7 @@ export class KafkaReader implements TopicReader {
 
   async read(partition: number, fromOffset: number, maxBytes: number): Promise<LogRecord[]> {
     const place = this.#place(partition);
-    this.#assertOpen();
+    this.assertOpen();
     const from = Math.max(fromOffset, place.firstOffset);
     const wanted: Wanted = { from, endOffset: place.endOffset, maxBytes };
     if (from >= wanted.endOffset) return [];
@@ -173,18 +178,29 @@ export class KafkaReader implements TopicReader {
     }
   }
 
-  async watchEnds(): Promise<void> {
-    const { clock, logger } = this.#options.cluster;
+  /** Keeps the ends up to date, and stops all reading once it is another topic. */
+  async watch(): Promise<void> {
+    const { cluster, topic, checkMs = CHECK_MS } = this.#options;
     const { signal } = this.#closed;
-    for (;;) {
-      await clock.sleep(REFRESH_MS, signal);
-      if (signal.aborted) return;
+    for (let leftMs = checkMs; ; leftMs -= REFRESH_MS) {
+      await cluster.clock.sleep(REFRESH_MS, signal);
       try {
+        if (leftMs <= 0) {
+          leftMs = checkMs;
+          await cluster.retry(() => refreshTopic(cluster, topic), signal);
+        }
         await this.refreshEnds(signal);
       } catch (error) {
-        if (!signal.aborted) logger.error({ err: error }, `${this.name}: can't be asked for ends`);
+        if (signal.aborted) return;
+        this.#fail(error);
+        return;
       }
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    for (const place of this.#places) this.#wake(place);
   }
 
   #listed(partitions: number[], timestampMs: number, signal = this.#closed.signal) {
@@ -223,7 +239,7 @@ export class KafkaReader implements TopicReader {
 
   async #readAhead(place: Place, wanted: Wanted): Promise<LogRecord[]> {
     for (;;) {
-      this.#assertOpen();
+      this.assertOpen();
       // It may have been led elsewhere by another read meanwhile.
       if (!isAhead(place, wanted.from)) return this.#readOnce(place, wanted);
       const followed = place.followed!;
@@ -260,7 +276,7 @@ export class KafkaReader implements TopicReader {
     const bytes = Math.max(least, Math.min(most, wanted.maxBytes));
     let from = wanted.from;
     while (from < wanted.endOffset) {
-      this.#assertOpen();
+      this.assertOpen();
       const fetched = await this.#fetchOnce(place, from, bytes);
       if (fetched === null) {
         from = Math.max(from, place.firstOffset);
@@ -298,8 +314,10 @@ export class KafkaReader implements TopicReader {
     return place;
   }
 
-  #assertOpen(): void {
+  /** Throws when it is closed, or can't be read any more. */
+  assertOpen(): void {
     this.#closed.signal.throwIfAborted();
+    if (this.#failure !== null) throw this.#failure;
   }
 }
 

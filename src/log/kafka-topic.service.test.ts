@@ -120,4 +120,47 @@ describe('Kafka topic', { skip: unlessKafka() }, () => {
     await Promise.all([waiting, straying]);
     await opened.close();
   });
+
+  it('stops reading once the topic has grown', async () => {
+    const topic = await newTopic(cluster, { partitionCount: 2 });
+    const reader = await openKafkaReader({ cluster, topic, checkMs: 0 });
+    reader.moveEnd(0, 1);
+    const waiting = reader.read(0, 0, 100);
+    const refused = assert.rejects(waiting, {
+      code: 'topic_mismatch',
+      message: `the topic ${topic.name} has 5 partitions, not 2, while it is in use`,
+    });
+    await kafka.tool('topics', [
+      ...['--bootstrap-server', kafka.bootstrapServers, '--alter'],
+      ...['--topic', topic.name, '--partitions', '5'],
+    ]);
+    await refused;
+    reader.close();
+  });
+
+  it('stops reading once the topic is another one of the same name', async () => {
+    const topic = await newTopic(cluster);
+    const opened = await openKafkaTopic({ cluster, topic });
+    const [offset] = await opened.append([record(0, 'k', 'v')]);
+    assert.equal((await opened.read(0, 0, 100)).length, 1);
+    const change = (...parameters: string[]) =>
+      kafka.tool('topics', [
+        ...['--bootstrap-server', kafka.bootstrapServers, '--topic', topic.name],
+        ...parameters,
+      ]);
+    await change('--delete');
+    await change('--create', '--partitions', '3');
+    for (;;) {
+      try {
+        await opened.read(0, offset! + 1, 100);
+        await systemClock.sleep(50);
+        // As if told of a further record: otherwise there is nothing to read.
+        await opened.append([record(0, 'k', 'v')]);
+      } catch (error) {
+        assert.equal((error as { code: string }).code, 'topic_mismatch');
+        break;
+      }
+    }
+    await opened.close();
+  });
 });

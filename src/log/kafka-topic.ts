@@ -63,6 +63,7 @@ export class KafkaTopic implements Topic {
   }
 
   async append(records: readonly NewRecord[]): Promise<number[]> {
+    this.#reader.assertOpen();
     const offsets = await this.#producer.append(records);
     for (const [index, { partition }] of records.entries()) {
       this.#reader.moveEnd(partition, offsets[index]! + 1);
