@@ -1,4 +1,4 @@
-/** Aborted transactions among committed ones: every interleaving against a plain account of them. */
+/** Aborted transactions among committed ones: interleavings against a plain account of them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32c } from '@node-rs/crc32';

@@ -35,12 +35,8 @@ describe('beside the Java clients', { skip: unlessKafka() }, () => {
 
   /** `key=value` of each committed record of a partition, as Kafka's own consumer sees them. */
   async function consumed({ name }: ReadyTopic, partition: number): Promise<string[]> {
-    const properties = ['print.key=true', 'key.separator=='];
-    const output = await kafka.tool('console-consumer', [
-      ...[...servers, '--topic', name, '--partition', `${partition}`, '--offset', 'earliest'],
-      ...['--isolation-level', 'read_committed', '--timeout-ms', '3000'],
-      ...properties.flatMap((property) => ['--formatter-property', property]),
-    ]);
+    const program = join(SUPPORT, 'CommittedRecords.java');
+    const output = await kafka.tool(program, [kafka.bootstrapServers, name, `${partition}`]);
     return output.split('\n').slice(0, -1);
   }
 

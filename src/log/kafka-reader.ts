@@ -294,7 +294,7 @@ export class KafkaReader implements TopicReader {
     return [];
   }
 
-  /** Null when the offset has been deleted meanwhile; the place then knows the first that is kept. */
+  /** Null when the offset has been deleted meanwhile; the place then knows the first one kept. */
   async #fetchOnce(place: Place, offset: number, maxBytes: number): Promise<Fetched | null> {
     try {
       return await this.#fetcher.fetchOnce(place.partition, offset, maxBytes);
