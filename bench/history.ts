@@ -1,6 +1,6 @@
 /**
- * How fast history takes and answers a million sessions, and what memory it takes; with `--postgres`
- * what a server of PostgreSQL takes, and what that costs its client, with pipelining and without.
+ * How fast history takes and answers a million sessions, and what memory it takes; with
+ * `--postgres` what a server of PostgreSQL and its client spend on it, pipelined and not.
  */
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** How PostgreSQL answers history's statements and those that people type: by index, or scanning. */
+/** How PostgreSQL answers history's statements, and those that people type: by index or scan. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -30,8 +30,8 @@ export interface SessionAnalyticsOptions {
 
 export interface SessionAnalytics {
   /**
-   * Reads these partitions from now on, and no others, from where history stands. A batch of before
-   * may still be applied: another process that reads the same records meanwhile loses nothing by it.
+   * Reads these partitions from now on, and no others, from where history stands. A batch of
+   * before may still be applied: who reads the same records meanwhile loses nothing by it.
    */
   assign(partitions: readonly number[]): void;
   /** Whether every record that the assigned partitions hold now is in history; false before. */
@@ -195,7 +195,7 @@ class AnalyticsLoop {
     return next;
   }
 
-  /** Ends that can be judged by; another process may have read more of the topic than we know of. */
+  /** Ends to judge by; another process may have read more of the topic than we know of. */
   async #endsFor(own: Assignment, stored: readonly HistoryPosition[]): Promise<Offsets> {
     const { topic, clock } = this.#options;
     if (topic.refreshEnds === undefined) return own.ends;
