@@ -24,6 +24,8 @@ export interface ProcessorOptions {
   readonly clock: Clock;
   /** At most this long between a change and the start of its commit. */
   readonly commitIntervalMs: number;
+  /** The same while there is more to read; a second by default. */
+  readonly backlogCommitMs?: number;
   /** Users kept in memory, over all partitions. */
   readonly memoryUsers: number;
   /** Whether what was assigned is still ours for all we know; when not given, it always is. */
@@ -37,7 +39,7 @@ export interface ProcessorOptions {
 
 /** Changed users from which a commit is started before its interval is over. */
 const COMMIT_USERS = 20_000;
-/** Longest time between commits while there is more to read. */
+/** Longest time between commits while there is more to read, unless told otherwise. */
 const BACKLOG_COMMIT_MS = 1000;
 /** Longest wait for input: how late a deadline may be noticed when nothing comes. */
 const IDLE_TURN_MS = 200;
@@ -295,12 +297,12 @@ export class SessionProcessor implements SessionQuery {
   }
 
   #commitDueInMs(): number {
-    const { clock, commitIntervalMs } = this.#options;
+    const { clock, commitIntervalMs, backlogCommitMs = BACKLOG_COMMIT_MS } = this.#options;
     const { tasks, isBusy } = this.#assignment;
     if (!tasks.some((task) => task.hasChanges)) return IDLE_TURN_MS;
     if (this.#isFull()) return 0;
     // In a backlog nobody waits for the newest event: larger commits write each user less often.
-    const dueMs = isBusy ? Math.max(commitIntervalMs, BACKLOG_COMMIT_MS) : commitIntervalMs;
+    const dueMs = isBusy ? Math.max(commitIntervalMs, backlogCommitMs) : commitIntervalMs;
     return this.#lastCommitMs + dueMs - clock.monotonicMs();
   }
 
