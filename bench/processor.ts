@@ -163,11 +163,7 @@ async function fillLog(): Promise<void> {
   for (let index = 0; index < EVENTS; index++) {
     const kind = random();
     const backMs =
-      kind < 0.05
-        ? random() * 240_000
-        : kind < 0.055
-          ? 5 * HOUR_MS + random() * 15 * HOUR_MS
-          : 0;
+      kind < 0.05 ? random() * 240_000 : kind < 0.055 ? 5 * HOUR_MS + random() * 15 * HOUR_MS : 0;
     const userId = `user-${Math.floor(random() * USERS)}`;
     const value = JSON.stringify({
       eventId: `event-${index}-0123456789`,

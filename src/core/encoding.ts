@@ -101,6 +101,15 @@ export class RecordWriter {
     this.#at = end;
   }
 
+  /** Bytes as they stand. */
+  raw(bytes: Uint8Array, start: number, length: number): void {
+    this.#need(length);
+    const to = this.#bytes;
+    let at = this.#at;
+    for (let index = start; index < start + length; index++) to[at++] = bytes[index]!;
+    this.#at = at;
+  }
+
   finish(): Uint8Array {
     const record = this.#bytes.subarray(this.#start, this.#at);
     this.#start = this.#at;
@@ -168,6 +177,14 @@ export class RecordReader {
     return head % 2 === 1 ? -value : value;
   }
 
+  /** Passes so many bytes and returns where they begin. */
+  skip(length: number): number {
+    const start = this.#at;
+    this.#at += length;
+    if (this.#at > this.#bytes.length) throw new RangeError('record is cut short');
+    return start;
+  }
+
   text(): string | null {
     const head = this.varint();
     if (head === 0) return null;
@@ -183,22 +200,30 @@ export class RecordReader {
 
 /** The text of `length` UTF-8 bytes at `at`; they were written by `writeUtf8`, so are valid. */
 export function readUtf8(bytes: Uint8Array, at: number, length: number): string {
-  let text = '';
   const end = at + length;
+  let text = '';
+  let units: number[] = [];
   let index = at;
   while (index < end) {
     const byte = bytes[index++]!;
-    if (byte < 0x80) text += String.fromCharCode(byte);
-    else if (byte < 0xe0) {
-      text += String.fromCharCode(((byte & 0x1f) << 6) | (bytes[index++]! & 0x3f));
-    } else if (byte < 0xf0) {
+    if (byte < 0x80) units.push(byte);
+    else if (byte < 0xe0) units.push(((byte & 0x1f) << 6) | (bytes[index++]! & 0x3f));
+    else {
       const middle = bytes[index++]! & 0x3f;
-      text += String.fromCharCode(((byte & 0x0f) << 12) | (middle << 6) | (bytes[index++]! & 0x3f));
-    } else {
-      const high = ((byte & 0x07) << 18) | ((bytes[index++]! & 0x3f) << 12);
-      const middle = (bytes[index++]! & 0x3f) << 6;
-      text += String.fromCodePoint(high | middle | (bytes[index++]! & 0x3f));
+      const last = bytes[index++]! & 0x3f;
+      if (byte < 0xf0) units.push(((byte & 0x0f) << 12) | (middle << 6) | last);
+      else {
+        const high = ((byte & 0x07) << 18) | (middle << 12) | (last << 6);
+        const pair = (high | (bytes[index++]! & 0x3f)) - 0x10000;
+        units.push(0xd800 + (pair >> 10), 0xdc00 + (pair & 0x3ff));
+      }
     }
+    if (units.length < UNITS_AT_ONCE) continue;
+    text += String.fromCharCode(...units);
+    units = [];
   }
-  return text;
+  return text + String.fromCharCode(...units);
 }
+
+/** A call can't take any number of arguments. */
+const UNITS_AT_ONCE = 1024;

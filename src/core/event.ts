@@ -25,6 +25,9 @@ export interface Event {
   readonly currency: string | null;
 }
 
+/** What a session keeps of an event: all but whose it is. */
+export type EventFacts = Omit<Event, 'userId'>;
+
 /** Why something sent to us is not an event, in words for the one who sent it. */
 export interface Rejection {
   readonly code: RejectionCode;

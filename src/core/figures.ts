@@ -1,5 +1,5 @@
 /** The figures of a session: independent of the order of its events, and mergeable. */
-import type { Event } from './event.ts';
+import type { EventFacts } from './event.ts';
 import { hash53 } from './hash.ts';
 import { SmallestNames } from './smallest-names.ts';
 
@@ -18,12 +18,12 @@ export interface MoneyFigure {
 }
 
 /** Where something was seen. Events are kept as they are, of others only what is told of them. */
-export type Seen = Pick<Event, 'timestamp' | 'idHash'>;
-export type TrailEntry = Seen & Pick<Event, 'eventType' | 'page'>;
-export type PageSeen = Seen & Pick<Event, 'page'>;
-export type DeviceSeen = Seen & Pick<Event, 'device'>;
+export type Seen = Pick<EventFacts, 'timestamp' | 'idHash'>;
+export type TrailEntry = Seen & Pick<EventFacts, 'eventType' | 'page'>;
+export type PageSeen = Seen & Pick<EventFacts, 'page'>;
+export type DeviceSeen = Seen & Pick<EventFacts, 'device'>;
 export type Attribution = Seen &
-  Pick<Event, 'referrer' | 'utmSource' | 'utmMedium' | 'utmCampaign'>;
+  Pick<EventFacts, 'referrer' | 'utmSource' | 'utmMedium' | 'utmCampaign'>;
 
 const newType = (): TypeFigure => ({ count: 0, firstTime: Number.POSITIVE_INFINITY });
 const newMoney = (): MoneyFigure => ({ micros: 0n });
@@ -56,7 +56,7 @@ export class Figures {
   trail: TrailEntry[] = [];
   trailTruncated = false;
 
-  add(event: Event): void {
+  add(event: EventFacts): void {
     const { timestamp, eventType } = event;
     const type = this.types.claim(eventType);
     if (type !== null) {
@@ -97,7 +97,7 @@ export class Figures {
     this.#mergeTrail(other);
   }
 
-  #addByType(event: Event): void {
+  #addByType(event: EventFacts): void {
     switch (event.eventType) {
       case 'PAGE_VIEW':
         this.pageViews++;
@@ -122,7 +122,7 @@ export class Figures {
     }
   }
 
-  #addPage(event: Event, page: string): void {
+  #addPage(event: EventFacts, page: string): void {
     this.entry = earlierOf(this.entry, event);
     const before = this.exit;
     this.exit = laterOf(before, event);

@@ -93,7 +93,7 @@ export class Loader {
       else if (value === null) throw new Error(`record missing from the store: ${want.userId}`);
       else if (want.chunk) this.#installChunk(want.session, decodeChunk(value));
       else {
-        decodeSession(want.userId, want.session, value);
+        decodeSession(want.session, value);
         this.#asked.delete(want.session);
       }
     }
@@ -151,7 +151,7 @@ export class Loader {
           ? user.first === null
           : user.storedMinute > Math.floor(reached / MINUTE_MS);
       users.delete(user.id);
-      if (clean && named && !user.recent) user.evicted = true;
+      if (clean && named && !user.recent) user.leave();
       else {
         user.recent = false;
         users.set(user.id, user);
@@ -190,7 +190,8 @@ export class Loader {
   }
 
   #installUser(userId: string, value: Uint8Array | null): void {
-    const user = value === null ? new User(userId, true) : decodeUser(userId, value);
+    const { arena } = this.#partition;
+    const user = value === null ? new User(userId, true) : decodeUser(userId, value, arena);
     user.published = user.newestLive() !== null;
     this.#partition.users.set(userId, user);
     this.#partition.adopt(user);

@@ -1,4 +1,5 @@
 /** A partition of the stream: its clock, its users' sessions, and what becomes of each event. */
+import { Arena } from './arena.ts';
 import { Deadlines } from './deadlines.ts';
 import type { SessionDefinition } from './definition.ts';
 import { describe, type Identity } from './describe.ts';
@@ -6,6 +7,7 @@ import type { Event } from './event.ts';
 import { sessionIdOf } from './hash.ts';
 import { chunkKey, sessionKey } from './keys.ts';
 import type { CloseReason, Fate, SentRecord } from './output.ts';
+import { hasMadeUpId, isAnyType, MAX_PACKED_BYTES, packEvent, packedTime } from './packed-event.ts';
 import {
   absorb,
   byStart,
@@ -26,12 +28,17 @@ const MAX_UNSETTLED = 1000;
 /** Events of a session when its definition sets no bound: the ids of all of them are kept. */
 const HARD_MAX_EVENTS = 1_000_000;
 
+/** Room for an event that comes unpacked. */
+const SCRATCH = new Uint8Array(MAX_PACKED_BYTES);
+
 export interface PartitionOptions {
   readonly definition: SessionDefinition;
   /** Where its events come from: session ids are made of it. */
   readonly identity: Identity;
   /** Whether a store keeps what is not in memory; without one everything is kept in memory. */
   readonly stored: boolean;
+  /** For its sessions' events; where many small partitions follow one another they share it. */
+  readonly arena?: Arena;
 }
 
 /** Sessions by what happened to them, since the partition was made. */
@@ -77,6 +84,8 @@ export class Partition {
   readonly #touched: Session[] = [];
   readonly #joined: Session[] = [];
   readonly #apart: Apart[] = [];
+  /** Holds the events of its sessions. */
+  readonly arena: Arena;
   readonly #stored: boolean;
   readonly #maxEvents: number;
 
@@ -84,6 +93,7 @@ export class Partition {
     this.definition = options.definition;
     this.identity = options.identity;
     this.#stored = options.stored;
+    this.arena = options.arena ?? new Arena();
     this.#maxEvents = options.definition.maxEvents || HARD_MAX_EVENTS;
     const closesAfterMs = options.definition.gapMs + options.definition.tiersMs[0]!;
     this.#calendar = new Deadlines(Math.max(1, Math.min(60_000, Math.ceil(closesAfterMs / 32))));
@@ -100,8 +110,20 @@ export class Partition {
     arrivalMs: number | null,
     user: User = this.#user(event.userId),
   ): Fate {
+    packEvent(event, SCRATCH, 0);
+    return this.applyPacked(SCRATCH, 0, offset, arrivalMs, user);
+  }
+
+  /** The same for an event that is packed, whose bytes are changed by it. */
+  applyPacked(
+    event: Uint8Array,
+    at: number,
+    offset: number,
+    arrivalMs: number | null,
+    user: User,
+  ): Fate {
     const { definition } = this;
-    const time = event.timestamp;
+    const time = packedTime(event, at);
     if (arrivalMs !== null && time > arrivalMs + definition.maxFutureMs) return 'rejected';
     user.recent = true;
     // As if the calendar had been looked at after every event: what is sent, and how often, must
@@ -110,14 +132,14 @@ export class Partition {
 
     this.#touch(user, time);
     for (const session of this.#touched) {
-      if (event.idHash < 0 || !session.has(event.idHash)) continue;
+      if (hasMadeUpId(event, at) || !session.has(event, at)) continue;
       session.duplicateCount++;
       session.dirty = true;
       this.markDirty(user);
       return 'duplicate';
     }
     this.#join(time);
-    const endsSession = definition.endTypes.includes(event.eventType);
+    const endsSession = isAnyType(event, at, definition.endTypes);
     const clock = Math.max(this.clock, arrivalMs === null ? time : Math.min(time, arrivalMs));
     const tiersPassed = this.#judge(time, endsSession, clock);
     if (tiersPassed === definition.tiersMs.length) {
@@ -130,7 +152,7 @@ export class Partition {
     const mergedSent = joined.length > 1 && joined.some(({ sent }) => sent !== SENT_NOTHING);
     const session = joined.length === 0 ? this.#open(user, offset, time) : this.#merge(user);
     if (endsSession) endBy(session, time);
-    session.add(event, offset, arrivalMs);
+    session.addPacked(event, at, offset, arrivalMs);
     if (tiersPassed > 0) session.lateCount++;
     session.tiersPassed = tiersPassed;
     session.openedLate = tiersPassed > 0 && (joined.length === 0 || session.openedLate);
@@ -290,7 +312,7 @@ export class Partition {
 
   #open(user: User, offset: number, time: number): Session {
     if (user.first !== null && user.sessions.length >= MAX_UNSETTLED) this.#settleOldest(user);
-    const session = new Session(offset, time);
+    const session = new Session(offset, time, this.arena);
     // After an explicit end nothing touches, yet it is what came before.
     let before: Session | null = null;
     for (let other = user.first; other !== null; other = other.next) {
@@ -422,6 +444,7 @@ export class Partition {
 
   #forget(user: User, session: Session): void {
     this.#forgetRecord(user, session);
+    session.release();
     if (this.#stored && session.ids !== null) {
       const unwritten = new Set(session.ids.unwritten.map((chunk) => chunk.name));
       for (const name of session.ids.chunks) {

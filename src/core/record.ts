@@ -1,6 +1,7 @@
 /** Users and sessions as bytes in the state store: versioned, so that old records stay readable. */
+import type { Arena } from './arena.ts';
 import { RecordReader, type RecordWriter } from './encoding.ts';
-import type { Event } from './event.ts';
+import type { EventFacts } from './event.ts';
 import { EventIds } from './event-ids.ts';
 import {
   type Attribution,
@@ -10,12 +11,15 @@ import {
   type Seen,
 } from './figures.ts';
 import type { CloseReason } from './output.ts';
+import { MAX_PACKED_BYTES, packEvent } from './packed-event.ts';
 import { Session } from './session.ts';
 import type { SmallestNames } from './smallest-names.ts';
 import { User } from './user.ts';
 
 /** Written first in every record; a reader knows all versions up to it. */
-const VERSION = 1;
+const VERSION = 2;
+/** The one before wrote the events that wait field by field. */
+const EVENTS_AS_FIELDS = 1;
 
 /** Positions mean the reason in the record: append only. */
 const CLOSE_REASONS: readonly (CloseReason | null)[] = [
@@ -71,7 +75,7 @@ export function encodeUser(writer: RecordWriter, user: User): Uint8Array {
 /** The minute of a user's entry in the deadline index, as its record has it; null for none. */
 export function storedMinuteOf(record: Uint8Array): number | null {
   // By hand: a restore asks it of every user.
-  if (record[0] !== VERSION) checkVersion(new RecordReader(record));
+  if (record[0] !== VERSION) readVersion(new RecordReader(record));
   let minute = 0;
   let weight = 1;
   for (let at = 1; ; at++) {
@@ -82,9 +86,9 @@ export function storedMinuteOf(record: Uint8Array): number | null {
   }
 }
 
-export function decodeUser(userId: string, bytes: Uint8Array): User {
+export function decodeUser(userId: string, bytes: Uint8Array, arena: Arena | null = null): User {
   const reader = new RecordReader(bytes);
-  checkVersion(reader);
+  const version = readVersion(reader);
   const user = new User(userId, true);
   const minute = reader.varint();
   user.storedMinute = minute === 0 ? null : minute - 1;
@@ -93,7 +97,7 @@ export function decodeUser(userId: string, bytes: Uint8Array): User {
     const flags = reader.byte();
     const sent = reader.byte();
     const offset = reader.varint();
-    const session = new Session(offset, reader.signed());
+    const session = new Session(offset, reader.signed(), arena);
     session.end += reader.varint();
     session.eventCount = reader.varint();
     session.revision = reader.varint();
@@ -112,7 +116,7 @@ export function decodeUser(userId: string, bytes: Uint8Array): User {
       session.ids = new EventIds();
       session.ids.chunks = Array.from({ length: chunks }, () => reader.varint());
     }
-    if ((flags & INLINE) !== 0) readBody(reader, session, userId);
+    if ((flags & INLINE) !== 0) readBody(reader, session, version, bytes);
     else {
       session.hasBody = false;
       session.stored = true;
@@ -135,10 +139,9 @@ export function encodeSession(writer: RecordWriter, session: Session): Uint8Arra
 }
 
 /** Gives a session, known by its header, its body back. */
-export function decodeSession(userId: string, session: Session, bytes: Uint8Array): void {
+export function decodeSession(session: Session, bytes: Uint8Array): void {
   const reader = new RecordReader(bytes);
-  checkVersion(reader);
-  readBody(reader, session, userId);
+  readBody(reader, session, readVersion(reader), bytes);
 }
 
 export function encodeChunk(writer: RecordWriter, ids: readonly number[]): Uint8Array {
@@ -150,22 +153,22 @@ export function encodeChunk(writer: RecordWriter, ids: readonly number[]): Uint8
 
 export function decodeChunk(bytes: Uint8Array): number[] {
   const reader = new RecordReader(bytes);
-  checkVersion(reader);
+  readVersion(reader);
   return Array.from({ length: reader.varint() }, () => reader.float());
 }
 
-function checkVersion(reader: RecordReader): void {
+function readVersion(reader: RecordReader): number {
   const version = reader.byte();
-  if (version !== VERSION) throw new RangeError(`record of an unknown version ${version}`);
+  if (version === VERSION || version === EVENTS_AS_FIELDS) return version;
+  throw new RangeError(`record of an unknown version ${version}`);
 }
 
 function writeBody(writer: RecordWriter, session: Session): void {
-  const { start, pending } = session;
+  const { start } = session;
   const tail = session.ids === null ? NONE : session.ids.tail;
   writer.varint(tail.length);
   for (const id of tail) writer.float(id);
-  writer.varint(pending.length);
-  for (const event of pending) writeEvent(writer, event, start);
+  session.writeWaiting(writer);
   writeTime(writer, session.firstArrival);
   writeTime(writer, session.lastArrival);
   writer.varint(session.lateCount);
@@ -175,7 +178,12 @@ function writeBody(writer: RecordWriter, session: Session): void {
   if (session.folded !== null) writeFigures(writer, session.folded, start);
 }
 
-function readBody(reader: RecordReader, session: Session, userId: string): void {
+function readBody(
+  reader: RecordReader,
+  session: Session,
+  version: number,
+  bytes: Uint8Array,
+): void {
   const { start } = session;
   session.hasBody = true;
   const foldedIds = reader.varint();
@@ -183,8 +191,11 @@ function readBody(reader: RecordReader, session: Session, userId: string): void 
     session.ids ??= new EventIds();
     session.ids.tail = Array.from({ length: foldedIds }, () => reader.float());
   }
-  for (let left = reader.varint(); left > 0; left--) {
-    session.wait(readEvent(reader, start, userId));
+  const waiting = reader.varint();
+  if (version === EVENTS_AS_FIELDS) readEvents(reader, session, waiting);
+  else {
+    const length = reader.varint();
+    session.wait(bytes, reader.skip(length), length, waiting);
   }
   session.firstArrival = readTime(reader) ?? Number.POSITIVE_INFINITY;
   session.lastArrival = readTime(reader) ?? Number.NEGATIVE_INFINITY;
@@ -197,35 +208,21 @@ function readBody(reader: RecordReader, session: Session, userId: string): void 
 const WITH_SOURCE = 1;
 const WITH_AMOUNT = 2;
 
-function writeEvent(writer: RecordWriter, event: Event, start: number): void {
-  const { referrer, utmSource, utmMedium, utmCampaign, amountMicros } = event;
-  const source =
-    referrer !== null || utmSource !== null || utmMedium !== null || utmCampaign !== null;
-  writer.byte((source ? WITH_SOURCE : 0) | (amountMicros !== null ? WITH_AMOUNT : 0));
-  writer.varint(event.timestamp - start);
-  writer.float(event.idHash);
-  writer.text(event.eventType);
-  writer.text(event.page);
-  writer.text(event.device);
-  if (source) {
-    writer.text(referrer);
-    writer.text(utmSource);
-    writer.text(utmMedium);
-    writer.text(utmCampaign);
+function readEvents(reader: RecordReader, session: Session, count: number): void {
+  const packed = new Uint8Array(MAX_PACKED_BYTES);
+  for (let left = count; left > 0; left--) {
+    const end = packEvent(readEvent(reader, session.start), packed, 0);
+    session.wait(packed, 0, end, 1);
   }
-  if (amountMicros === null) return;
-  writer.bigint(amountMicros);
-  writer.text(event.currency);
 }
 
-function readEvent(reader: RecordReader, start: number, userId: string): Event {
+function readEvent(reader: RecordReader, start: number): EventFacts {
   const flags = reader.byte();
   const source = (flags & WITH_SOURCE) !== 0;
   const amount = (flags & WITH_AMOUNT) !== 0;
   return {
     timestamp: start + reader.varint(),
     idHash: reader.float(),
-    userId,
     eventType: reader.text()!,
     page: reader.text(),
     device: reader.text(),

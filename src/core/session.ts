@@ -1,9 +1,22 @@
 /** One session in state: its bounds, its deadlines, and how it grows and merges. */
+import { type Arena, sizeFor } from './arena.ts';
 import type { SessionDefinition } from './definition.ts';
-import type { Event } from './event.ts';
+import type { RecordWriter } from './encoding.ts';
+import type { Event, EventFacts } from './event.ts';
 import { EventIds } from './event-ids.ts';
 import { Figures } from './figures.ts';
 import type { CloseReason } from './output.ts';
+import {
+  hasSameId,
+  MAX_PACKED_BYTES,
+  packEvent,
+  packedEnd,
+  packedId,
+  packedIdBits,
+  packedTime,
+  unpackEvent,
+  withoutOrigin,
+} from './packed-event.ts';
 import { highOf, joined, lowOf } from './wide.ts';
 
 /** What was last sent of a session. */
@@ -13,6 +26,10 @@ export const SENT_CLOSED = 2;
 
 /** Events that wait to be folded into the figures; one more, and they are. */
 export const MAX_PENDING = 40;
+
+/** Room for an event on its way to a session. */
+const SCRATCH = new Uint8Array(MAX_PACKED_BYTES);
+const NO_BYTES = new Uint8Array(0);
 
 /** From when to when, each as two small integers: see wide.ts. */
 class Bounds {
@@ -65,8 +82,17 @@ export class Session extends Bounds {
 
   /** Whether the body is here. */
   hasBody = true;
-  /** Events not yet in `folded`. Most sessions close while they still have all of theirs here. */
-  pending: Event[] = [];
+  /**
+   * Events not yet in `folded`, packed one after the other from `#at` on. Most sessions close while
+   * they still have all of theirs here.
+   */
+  waiting = 0;
+  #bytes: Uint8Array<ArrayBuffer> = NO_BYTES;
+  #at = 0;
+  #length = 0;
+  /** Bytes that there is room for. */
+  #size = 0;
+  readonly #arena: Arena | null;
   /** A filter of their ids: a bit in each for every id, so most new ids are known for new. */
   #seenA = 0;
   #seenB = 0;
@@ -102,8 +128,10 @@ export class Session extends Bounds {
   #lastHigh = highOf(Number.NEGATIVE_INFINITY);
   #lastLow = 0;
 
-  constructor(offset: number, time: number) {
+  /** Without an arena its events lie in bytes of its own. */
+  constructor(offset: number, time: number, arena: Arena | null = null) {
     super(time);
+    this.#arena = arena;
     this.#offsetHigh = highOf(offset);
     this.#offsetLow = lowOf(offset);
   }
@@ -136,15 +164,30 @@ export class Session extends Bounds {
     return this.hasBody && (this.ids === null || this.ids.loaded);
   }
 
-  /** Whether it accepted an event with this id. */
-  has(idHash: number): boolean {
-    if (this.ids?.has(idHash)) return true;
-    const bits = idHash | 0;
+  /** Whether it accepted an event with the id of the one at `at`. */
+  has(event: Uint8Array, at: number): boolean {
+    if (this.ids?.has(packedId(event, at))) return true;
+    const bits = packedIdBits(event, at);
     if ((this.#seenA & (1 << bits)) === 0) return false;
     if ((this.#seenB & (1 << (bits >> 5))) === 0) return false;
     if ((this.#seenC & (1 << (bits >> 10))) === 0) return false;
-    for (const event of this.pending) if (event.idHash === idHash) return true;
+    const bytes = this.#bytes;
+    const end = this.#at + this.#length;
+    for (let each = this.#at; each < end; each = packedEnd(bytes, each)) {
+      if (hasSameId(bytes, each, event, at)) return true;
+    }
     return false;
+  }
+
+  /** The events that wait, in the order in which they came. */
+  waitingEvents(): EventFacts[] {
+    const events: EventFacts[] = [];
+    const bytes = this.#bytes;
+    const end = this.#at + this.#length;
+    for (let at = this.#at; at < end; at = packedEnd(bytes, at)) {
+      events.push(unpackEvent(bytes, at));
+    }
+    return events;
   }
 
   /** The figures of all its events. */
@@ -152,55 +195,113 @@ export class Session extends Bounds {
     if (this.folded !== null) return this.fold();
     // What waits goes on waiting: as events it takes less room, here and in the store.
     const figures = new Figures();
-    for (const event of this.pending) figures.add(event);
+    for (const event of this.waitingEvents()) figures.add(event);
     return figures;
   }
 
   /** Folds the events that wait into the figures, for good. */
   fold(): Figures {
     this.folded ??= new Figures();
-    if (this.pending.length === 0) return this.folded;
+    if (this.waiting === 0) return this.folded;
     this.ids ??= new EventIds();
-    for (const event of this.pending) {
+    for (const event of this.waitingEvents()) {
       this.folded.add(event);
       if (event.idHash >= 0) this.ids.tail.push(event.idHash);
     }
-    this.pending = [];
-    this.#seenA = this.#seenB = this.#seenC = 0;
+    this.#empty();
     return this.folded;
   }
 
   /** Takes an event in; `offset` is its place in the log. */
   add(event: Event, offset: number, arrivalMs: number | null): void {
-    const time = event.timestamp;
-    if (time < this.start) this.start = time;
-    if (time > this.end) this.end = time;
+    packEvent(event, SCRATCH, 0);
+    this.addPacked(SCRATCH, 0, offset, arrivalMs);
+  }
+
+  /** The same for a packed event, whose bytes are the session's to change. */
+  addPacked(event: Uint8Array, at: number, offset: number, arrivalMs: number | null): void {
+    const time = packedTime(event, at);
+    if (time > this.start) {
+      if (this.eventCount > 0) withoutOrigin(event, at);
+      if (time > this.end) this.end = time;
+    } else this.start = time;
     this.eventCount++;
-    if (this.pending.length === MAX_PENDING) this.fold();
+    if (this.waiting === MAX_PENDING) this.fold();
     if (this.ids?.isFull) this.ids.seal(offset);
-    this.wait(event);
+    this.wait(event, at, packedEnd(event, at) - at, 1);
     if (arrivalMs !== null) {
       if (arrivalMs < this.firstArrival) this.firstArrival = arrivalMs;
       if (arrivalMs > this.lastArrival) this.lastArrival = arrivalMs;
     }
   }
 
-  /** Puts an event that is counted already to those that wait. */
-  wait(event: Event): void {
-    this.pending.push(event);
-    const bits = event.idHash | 0;
-    this.#seenA |= 1 << bits;
-    this.#seenB |= 1 << (bits >> 5);
-    this.#seenC |= 1 << (bits >> 10);
+  /** Puts packed events that are counted already to those that wait. */
+  wait(events: Uint8Array, from: number, length: number, count: number): void {
+    if (this.#length + length > this.#size) this.#grow(this.#length + length);
+    const bytes = this.#bytes;
+    const start = this.#at + this.#length;
+    for (let index = 0; index < length; index++) bytes[start + index] = events[from + index]!;
+    this.#length += length;
+    this.waiting += count;
+    for (let at = start; at < start + length; at = packedEnd(bytes, at)) {
+      const bits = packedIdBits(bytes, at);
+      this.#seenA |= 1 << bits;
+      this.#seenB |= 1 << (bits >> 5);
+      this.#seenC |= 1 << (bits >> 10);
+    }
+  }
+
+  /** Writes the events that wait, for `wait` to take them back. */
+  writeWaiting(writer: RecordWriter): void {
+    writer.varint(this.waiting);
+    writer.varint(this.#length);
+    writer.raw(this.#bytes, this.#at, this.#length);
+  }
+
+  /** Whether the events of both may wait together. */
+  canWaitWith(other: Session): boolean {
+    return this.waiting + other.waiting <= MAX_PENDING;
+  }
+
+  /** Takes in what waits in another session. */
+  waitWith(other: Session): void {
+    this.wait(other.#bytes, other.#at, other.#length, other.waiting);
   }
 
   /** Leaves the body to the store, which has all of it. */
   unload(): void {
     this.hasBody = false;
-    this.pending = [];
     this.folded = null;
+    this.release();
     if (this.ids?.chunks.length === 0) this.ids = null;
     else this.ids?.unload();
+  }
+
+  /** Gives its memory back: it has no events any more. */
+  release(): void {
+    this.#empty();
+    if (this.#size > 0) this.#arena?.give(this.#bytes, this.#at, this.#size);
+    this.#bytes = NO_BYTES;
+    this.#at = 0;
+    this.#size = 0;
+  }
+
+  #empty(): void {
+    this.waiting = 0;
+    this.#length = 0;
+    this.#seenA = this.#seenB = this.#seenC = 0;
+  }
+
+  #grow(length: number): void {
+    const [bytes, start, end] = [this.#bytes, this.#at, this.#at + this.#length];
+    const size = sizeFor(length);
+    const at = this.#arena === null ? 0 : this.#arena.take(size);
+    const next = this.#arena === null ? new Uint8Array(size) : this.#arena.bytes;
+    for (let from = start, to = at; from < end; from++, to++) next[to] = bytes[from]!;
+    if (this.#size > 0) this.#arena?.give(bytes, start, this.#size);
+    this.#bytes = next;
+    this.#at = at;
+    this.#size = size;
   }
 }
 
@@ -270,7 +371,10 @@ export function absorb(survivor: Session, absorbed: Session): void {
   survivor.end = Math.max(survivor.end, absorbed.end);
   survivor.eventCount += absorbed.eventCount;
   survivor.revision = Math.max(survivor.revision, absorbed.revision);
-  survivor.fold().merge(absorbed.fold());
+  if (survivor.folded !== null || absorbed.folded !== null || !survivor.canWaitWith(absorbed)) {
+    survivor.fold().merge(absorbed.fold());
+  } else survivor.waitWith(absorbed);
+  absorbed.release();
   if (survivor.ids === null) survivor.ids = absorbed.ids;
   else if (absorbed.ids !== null) survivor.ids.absorb(absorbed.ids);
   survivor.firstArrival = Math.min(survivor.firstArrival, absorbed.firstArrival);

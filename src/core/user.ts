@@ -72,6 +72,12 @@ export class User extends Due {
     if (before !== null) before.next = session.next;
   }
 
+  /** Leaves memory: the store has all of it. */
+  leave(): void {
+    this.evicted = true;
+    for (let each = this.first; each !== null; each = each.next) each.release();
+  }
+
   deleteLater(key: Uint8Array): void {
     if (this.#deletes.length === 0) this.#deletes = [key];
     else this.#deletes.push(key);

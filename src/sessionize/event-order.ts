@@ -1,4 +1,5 @@
 /** Sessions of events in order of their times, user by user, through the core. */
+import { Arena } from '../core/arena.ts';
 import type { SessionDefinition } from '../core/definition.ts';
 import type { Identity } from '../core/describe.ts';
 import { Partition } from '../core/partition.ts';
@@ -14,7 +15,7 @@ const NEVER_MS = 2 ** 50;
 const FIRST_NO_ID = -(2 ** 31);
 
 /**
- * Every session, by user and start. Each user has a partition to itself, whose events come in
+ * Every session, by user and start; each is good until the next one is asked for. Each user has a partition to itself, whose events come in
  * order; a session is final once the user's time has passed it by the gap. One that could still
  * go on at `clockMs`, the latest time of all input, is `active`, the rest are `closed`.
  */
@@ -24,11 +25,12 @@ export function* sessionsInOrder(
   clockMs: number,
 ): Generator<Described> {
   const open = { ...definition, tiersMs: [NEVER_MS] };
+  const arena = new Arena();
   while (cursor.nextUser()) {
     const userId = cursor.user;
     // Ids depend on the user and the time of a session's first event, not on its place in a file.
     const identity = { logId: `sessionize:${userId}`, partition: 0 };
-    const partition = new Partition({ definition: open, identity, stored: false });
+    const partition = new Partition({ definition: open, identity, stored: false, arena });
     let user: User | undefined;
     let offset = -1;
     let withoutId = FIRST_NO_ID;
@@ -42,10 +44,12 @@ export function* sessionsInOrder(
         if (first.end + definition.gapMs >= time) break;
         user.remove(first);
         yield settled(identity, definition, userId, first, clockMs);
+        first.release();
       }
     }
     for (const session of user!.sessions) {
       yield settled(identity, definition, userId, session, clockMs);
+      session.release();
     }
   }
 }

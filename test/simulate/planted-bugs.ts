@@ -47,9 +47,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'dedupe lost on restart',
     patch: {
       file: 'core/record.ts',
-      from: 'session.wait(readEvent(reader, start, userId));',
-      to: `const event = readEvent(reader, start, userId);
-        session.wait({ ...event, idHash: event.idHash + 0.5 });`,
+      from: 'const length = reader.varint();',
+      to: `const length = reader.varint();
+        bytes = bytes.slice();
+        for (let at = 0; at < length; ) {
+          const start = reader.skip(0) + at;
+          bytes[start + 8]! ^= 1;
+          at += bytes[start]! + 256 * bytes[start + 1]!;
+        }`,
     },
   },
   {

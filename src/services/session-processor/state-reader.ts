@@ -35,7 +35,7 @@ export async function committedSessions(
   );
   for (const [index, session] of closed.entries()) {
     const body = bodies[index];
-    if (body) decodeSession(userId, session, body);
+    if (body) decodeSession(session, body);
   }
   return (
     sessions
