@@ -1,6 +1,6 @@
 /**
- * The session-processor alone over a log that is full before it starts: read, decode, apply, state,
- * outputs, live; no HTTP, no history. Each row is a process of its own: events a CPU second, and
+ * The session-processor alone over a log that holds the race's load before it starts: read, decode,
+ * apply, state, outputs, live; no HTTP, no history. Each row is a process of its own: events a CPU second, and
  * the most memory it had.
  */
 import { spawnSync } from 'node:child_process';
@@ -10,17 +10,14 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { DEFAULT_DEFINITION } from '../src/core/definition.ts';
-import { isoTime } from '../src/core/describe.ts';
-import { partitionOf } from '../src/core/hash.ts';
 import { openProcessLive } from '../src/live/process-live.ts';
 import type { NewRecord } from '../src/log/log.ts';
 import { openSegmentLog } from '../src/log/segment-log.ts';
 import { systemClock } from '../src/ops/clock.ts';
-import {
-  decodeLive,
-  SessionProcessor,
-} from '../src/services/session-processor/session-processor.ts';
+import { SessionProcessor } from '../src/services/session-processor/session-processor.ts';
+import { decodeLive } from '../src/services/session-processor/state-reader.ts';
 import { openRocksStore } from '../src/state/rocksdb-store.ts';
+import { makeLoad, spanMs } from './race/load.ts';
 
 const { values } = parseArgs({
   options: {
@@ -38,9 +35,6 @@ const { values } = parseArgs({
 const EVENTS = Number(values.events);
 const USERS = Number(values.users);
 const PARTITIONS = Number(values.partitions);
-const HOUR_MS = 3_600_000;
-/** Every user comes back after a quarter of an hour on average: some seven events a session. */
-const STEP_MS = HOUR_MS / 4 / USERS;
 const ROWS = [
   ['one tier, commit 100 ms', '1', '100'],
   ['one tier, commit 1 s', '1', '1000'],
@@ -48,7 +42,7 @@ const ROWS = [
   ['three tiers, commit 1 s', '3', '1000'],
 ] as const;
 /** Made once, and kept for the next run. */
-const LOG = join(tmpdir(), `lull-bench-processor-${EVENTS}-${USERS}-${PARTITIONS}`);
+const LOG = join(tmpdir(), `lull-bench-race-${EVENTS}-${USERS}-${PARTITIONS}`);
 
 if (values.tiers === undefined) await compare();
 else await runOne(Number(values.tiers), Number(values.commit));
@@ -145,46 +139,22 @@ async function runOne(tiers: number, commitIntervalMs: number): Promise<void> {
   rmSync(directory, { recursive: true, force: true });
 }
 
-/** 5 % out of order by up to four minutes, 0.5 % five to twenty hours old. */
 async function fillLog(): Promise<void> {
   const marker = join(LOG, 'filled');
   if (existsSync(marker)) return;
   rmSync(LOG, { recursive: true, force: true });
   mkdirSync(LOG, { recursive: true });
   const log = await openLog();
-  let state = 1;
-  const random = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 4294967296;
-  };
-  const types = ['PAGE_VIEW', 'PAGE_VIEW', 'PAGE_VIEW', 'CLICK', 'SEARCH', 'ADD_TO_CART'];
-  const startMs = Date.now() - Math.ceil(EVENTS * STEP_MS) - 24 * HOUR_MS;
+  const options = { events: EVENTS, users: USERS, partitions: PARTITIONS, seed: 1, startMs: 0 };
+  const startMs = Date.now() - Math.ceil(spanMs(options));
   let batch: NewRecord[] = [];
-  for (let index = 0; index < EVENTS; index++) {
-    const kind = random();
-    const backMs =
-      kind < 0.05 ? random() * 240_000 : kind < 0.055 ? 5 * HOUR_MS + random() * 15 * HOUR_MS : 0;
-    const userId = `user-${Math.floor(random() * USERS)}`;
-    const value = JSON.stringify({
-      eventId: `event-${index}-0123456789`,
-      userId,
-      eventType: types[Math.floor(random() * types.length)],
-      timestamp: isoTime(Math.floor(startMs + index * STEP_MS - backMs)),
-      page: `/products/${Math.floor(random() * 200)}`,
-      referrer: 'https://www.example.com/',
-      device: 'mobile',
-      amount: 59.9,
-      currency: 'EUR',
-    });
-    batch.push({
-      partition: partitionOf(userId, PARTITIONS),
-      key: userId,
-      value: Buffer.from(value),
-    });
-    if (batch.length < 2000 && index < EVENTS - 1) continue;
+  for (const { partition, userId, json } of makeLoad({ ...options, startMs })) {
+    batch.push({ partition, key: userId, value: Buffer.from(json) });
+    if (batch.length < 2000) continue;
     await log.append(batch);
     batch = [];
   }
+  await log.append(batch);
   await log.close();
   writeFileSync(marker, '');
 }
