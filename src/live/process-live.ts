@@ -1,5 +1,6 @@
 /** The live sessions of this process: a map by user, ordered by time of publication. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Arena, sizeFor } from '../core/arena.ts';
 import type { SessionRecord } from '../core/output.ts';
 import type { Clock } from '../ops/clock.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
@@ -29,19 +30,35 @@ interface Summary {
   readonly device: string | null;
 }
 
-/** A user's newest session, or the marker of its removal. Entries form a list by publication. */
-interface Entry {
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * A user's newest session, or the marker of its removal, changed in place. Entries form a list by
+ * publication, and those whose session nobody has summarised yet are the end of it.
+ */
+class Entry {
   readonly userId: string;
-  readonly partition: number;
-  readonly position: number;
-  /** null: the user has no live session. */
-  readonly session: Uint8Array | null;
-  readonly asOfMs: number;
+  partition = 0;
+  position = 0;
+  /** False: the user has no live session. */
+  hasSession = false;
+  /** The session lies here, in a run of the arena. */
+  bytes: Uint8Array<ArrayBuffer> = NO_BYTES;
+  start = 0;
+  length = 0;
+  size = 0;
+  asOfMs = 0;
   /** On the monotonic clock. */
-  readonly expiresMs: number;
-  summary: Summary | null;
-  older: Entry | null;
-  newer: Entry | null;
+  expiresMs = 0;
+  isRead = true;
+  summary: Summary | null = null;
+  decoded: SessionRecord | null = null;
+  older: Entry | null = null;
+  newer: Entry | null = null;
+
+  constructor(userId: string) {
+    this.userId = userId;
+  }
 }
 
 export function openProcessLive(options: ProcessLiveOptions): Live {
@@ -58,9 +75,12 @@ class ProcessLive implements Live {
   #active = 0;
   /** By session id, as far as summaries have been made. */
   readonly #sessions = new Map<string, Entry>();
-  readonly #unread = new Set<Entry>();
-  /** The sessions that were asked for last, decoded. */
-  readonly #decoded = new Map<Entry, SessionRecord>();
+  /** The entry published longest ago of those that are not summarised yet, and how many these are. */
+  #firstUnread: Entry | null = null;
+  #unread = 0;
+  /** Entries whose session was asked for last: those are kept decoded. */
+  readonly #decoded = new Set<Entry>();
+  readonly #arena = new Arena();
   readonly #listeners = new Set<(change: LiveChange) => void>();
   /** By partition, once it has been filled. */
   readonly #positions = new Map<number, number>();
@@ -78,27 +98,22 @@ class ProcessLive implements Live {
     const asOfMs = clock.nowMs();
     const expiresMs = clock.monotonicMs() + ttlMs;
     this.#expire();
-    const taken: Entry[] = [];
     for (const { userId, session } of updates) {
-      const before = this.#users.get(userId);
-      if (before !== undefined && before.position >= position) continue;
-      if (before !== undefined) this.#remove(before);
-      const entry: Entry = {
-        userId,
-        partition,
-        position,
-        session: session === null ? null : ownBytes(session),
-        asOfMs,
-        expiresMs,
-        summary: null,
-        older: null,
-        newer: null,
-      };
-      this.#add(entry);
-      taken.push(entry);
+      let entry = this.#users.get(userId);
+      if (entry === undefined) {
+        entry = new Entry(userId);
+        this.#users.set(userId, entry);
+      } else if (entry.position >= position) continue;
+      else this.#unlink(entry);
+      entry.partition = partition;
+      entry.position = position;
+      entry.asOfMs = asOfMs;
+      entry.expiresMs = expiresMs;
+      this.#take(entry, session);
+      this.#link(entry);
+      if (this.#listeners.size > 0) this.#tell(entry);
       if (this.#users.size > maxUsers) this.#remove(this.#oldest!);
     }
-    if (this.#listeners.size > 0) for (const entry of taken) this.#tell(entry);
     const published = this.#positions.get(partition);
     if (published !== undefined && published < position) this.#positions.set(partition, position);
     return published !== undefined;
@@ -117,7 +132,7 @@ class ProcessLive implements Live {
     const removed: LiveUpdate[] = [];
     for (const entry of this.#users.values()) {
       const isStale = entry.partition === partition && entry.position < position;
-      if (isStale && entry.session !== null) removed.push({ userId: entry.userId, session: null });
+      if (isStale && entry.hasSession) removed.push({ userId: entry.userId, session: null });
     }
     await this.publish(partition, position, removed);
     const published = this.#positions.get(partition) ?? 0;
@@ -191,7 +206,8 @@ class ProcessLive implements Live {
   async close(): Promise<void> {
     this.#users.clear();
     this.#sessions.clear();
-    this.#unread.clear();
+    this.#firstUnread = null;
+    this.#unread = 0;
     this.#decoded.clear();
     this.#listeners.clear();
     this.#positions.clear();
@@ -201,21 +217,29 @@ class ProcessLive implements Live {
   }
 
   #answer(entry: Entry): LiveAnswer | null {
-    const session = this.#decoded.get(entry) ?? this.#decode(entry);
-    if (session === null) return null;
-    this.#decoded.set(entry, session);
-    if (this.#decoded.size > DECODED) this.#decoded.delete(this.#decoded.keys().next().value!);
-    return { session, asOfMs: entry.asOfMs, source: 'process' };
+    if (!entry.hasSession) return null;
+    if (entry.decoded === null) {
+      entry.decoded = this.#decode(entry, bytesOf(entry));
+      this.#decoded.add(entry);
+      if (this.#decoded.size > DECODED) {
+        const [longestAgo] = this.#decoded;
+        longestAgo!.decoded = null;
+        this.#decoded.delete(longestAgo!);
+      }
+    }
+    return { session: entry.decoded, asOfMs: entry.asOfMs, source: 'process' };
   }
 
-  #decode({ userId, session, partition }: Entry): SessionRecord | null {
-    return session === null ? null : this.#options.decode(userId, session, partition);
+  #decode({ userId, partition }: Entry, bytes: Uint8Array): SessionRecord {
+    return this.#options.decode(userId, bytes, partition);
   }
 
   #tell(entry: Entry): void {
+    // The entry may be another session's by the time somebody asks.
+    const bytes = entry.hasSession ? bytesOf(entry).slice() : null;
     let decoded: SessionRecord | null | undefined;
     const session = () => {
-      if (decoded === undefined) decoded = this.#decode(entry);
+      if (decoded === undefined) decoded = bytes === null ? null : this.#decode(entry, bytes);
       return decoded;
     };
     for (const listener of this.#listeners) {
@@ -233,20 +257,21 @@ class ProcessLive implements Live {
    * keeping others waiting: what is published meanwhile comes last, when it is little.
    */
   async #readAll(): Promise<void> {
-    for (let pass = 0; pass < 4 && this.#unread.size > CHUNK; pass++) {
-      for (let left = this.#unread.size; left > 0; left -= CHUNK) {
+    for (let pass = 0; pass < 4 && this.#unread > CHUNK; pass++) {
+      for (let left = this.#unread; left > 0; left -= CHUNK) {
         this.#read(CHUNK);
         await nextTurn();
       }
     }
-    this.#read(this.#unread.size);
+    this.#read(this.#unread);
   }
 
   #read(count: number): void {
-    let left = count;
-    for (const entry of this.#unread) {
-      if (left-- === 0) return;
-      const record = this.#decode(entry)!;
+    for (let left = count; left > 0 && this.#firstUnread !== null; left--) {
+      const entry = this.#firstUnread;
+      this.#passUnread(entry);
+      if (!entry.hasSession) continue;
+      const record = this.#decode(entry, bytesOf(entry));
       entry.summary = {
         sessionId: record.sessionId,
         endMs: Date.parse(record.endTime),
@@ -256,34 +281,76 @@ class ProcessLive implements Live {
         device: record.device,
       };
       this.#sessions.set(record.sessionId, entry);
-      this.#unread.delete(entry);
     }
   }
 
-  #add(entry: Entry): void {
-    this.#users.set(entry.userId, entry);
+  /** One entry is no longer among those to be summarised. */
+  #passUnread(entry: Entry): void {
+    if (entry.isRead) return;
+    entry.isRead = true;
+    this.#unread--;
+    if (this.#firstUnread === entry) this.#firstUnread = entry.newer;
+  }
+
+  /** Copies what was published: those bytes are soon used for something else. */
+  #take(entry: Entry, session: Uint8Array | null): void {
+    const length = session === null ? 0 : session.length;
+    const size = session === null ? 0 : sizeFor(length);
+    if (size !== entry.size) {
+      this.#giveBack(entry);
+      if (size > 0) {
+        entry.start = this.#arena.take(size);
+        entry.bytes = this.#arena.bytes;
+        entry.size = size;
+      }
+    }
+    const { bytes, start } = entry;
+    for (let index = 0; index < length; index++) bytes[start + index] = session![index]!;
+    entry.length = length;
+    entry.hasSession = session !== null;
+  }
+
+  #giveBack(entry: Entry): void {
+    if (entry.size > 0) this.#arena.give(entry.bytes, entry.start, entry.size);
+    entry.bytes = NO_BYTES;
+    entry.size = 0;
+  }
+
+  /** Makes it the newest, not summarised. */
+  #link(entry: Entry): void {
     entry.older = this.#newest;
+    entry.newer = null;
     if (this.#newest === null) this.#oldest = entry;
     else this.#newest.newer = entry;
     this.#newest = entry;
-    if (entry.session === null) return;
-    this.#active++;
-    this.#unread.add(entry);
+    entry.isRead = false;
+    this.#unread++;
+    this.#firstUnread ??= entry;
+    if (entry.hasSession) this.#active++;
   }
 
-  #remove(entry: Entry): void {
-    this.#users.delete(entry.userId);
+  /** Takes it out of the list, with all that was made of its session. */
+  #unlink(entry: Entry): void {
+    this.#passUnread(entry);
     if (entry.older === null) this.#oldest = entry.newer;
     else entry.older.newer = entry.newer;
     if (entry.newer === null) this.#newest = entry.older;
     else entry.newer.older = entry.older;
-    if (entry.session === null) return;
-    this.#active--;
-    this.#unread.delete(entry);
-    this.#decoded.delete(entry);
-    const sessionId = entry.summary?.sessionId;
-    if (sessionId === undefined || this.#sessions.get(sessionId) !== entry) return;
-    this.#sessions.delete(sessionId);
+    if (entry.hasSession) this.#active--;
+    if (entry.decoded !== null) {
+      entry.decoded = null;
+      this.#decoded.delete(entry);
+    }
+    if (entry.summary === null) return;
+    const { sessionId } = entry.summary;
+    entry.summary = null;
+    if (this.#sessions.get(sessionId) === entry) this.#sessions.delete(sessionId);
+  }
+
+  #remove(entry: Entry): void {
+    this.#unlink(entry);
+    this.#users.delete(entry.userId);
+    this.#giveBack(entry);
   }
 
   #expire(): void {
@@ -292,11 +359,8 @@ class ProcessLive implements Live {
   }
 }
 
-/** Bytes that keep nothing else in memory: a commit's records often share one large buffer. */
-function ownBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength === bytes.buffer.byteLength
-    ? bytes
-    : Uint8Array.prototype.slice.call(bytes);
+function bytesOf({ bytes, start, length }: Entry): Uint8Array<ArrayBuffer> {
+  return bytes.subarray(start, start + length);
 }
 
 function matches(summary: Summary, filter: LiveFilter, nowMs: number): boolean {
