@@ -12,9 +12,25 @@ export function hash53(text: string): number {
     low = Math.imul(low ^ code, 2654435761);
     high = Math.imul(high ^ code, 1597334677);
   }
-  low = mix(low ^ (high >>> 13)) ^ high;
-  high = mix(high ^ (low >>> 16));
-  return (high & 0x1fffff) * 4294967296 + (low >>> 0) + 1;
+  return finish53(low, high);
+}
+
+/** The same for the bytes of a text that is all ASCII. */
+export function hash53Ascii(bytes: Uint8Array, start: number, end: number): number {
+  let low = 0x9e3779b9;
+  let high = 0x41c6ce57;
+  for (let at = start; at < end; at++) {
+    const code = bytes[at]!;
+    low = Math.imul(low ^ code, 2654435761);
+    high = Math.imul(high ^ code, 1597334677);
+  }
+  return finish53(low, high);
+}
+
+function finish53(low: number, high: number): number {
+  const mixedLow = mix(low ^ (high >>> 13)) ^ high;
+  const mixedHigh = mix(high ^ (mixedLow >>> 16));
+  return (mixedHigh & 0x1fffff) * 4294967296 + (mixedLow >>> 0) + 1;
 }
 
 /** Partition of a key: murmur2 of its UTF-8 bytes, as Kafka's default partitioner has it. */

@@ -1,19 +1,19 @@
 /** What a partition needs from its store before it can decide, and what it gives back to it. */
 import { RecordWriter } from './encoding.ts';
-import { chunkKey, sessionKey, userKey } from './keys.ts';
+import { chunkKey, sessionKey } from './keys.ts';
 import type { SentRecord } from './output.ts';
 import type { Partition } from './partition.ts';
 import {
   decodeChunk,
   decodeSession,
-  decodeUser,
   encodeChunk,
   encodeSession,
   encodeUser,
   isInline,
+  readUser,
 } from './record.ts';
 import { type Session, touches } from './session.ts';
-import { User } from './user.ts';
+import type { User } from './user.ts';
 
 /** Something to read: install what the store has under `key`. */
 export interface Want {
@@ -61,25 +61,29 @@ export class Loader {
 
   /**
    * Adds what has to be read before an event of this user at `time` can be applied. Ask again
-   * after installing: a user's record may name sessions, a session chunks. Returns the user once
-   * its record is here.
+   * after installing: a user's record may name sessions, a session chunks.
    */
-  want(userId: string, time: number, into: Want[]): User | null {
-    const user = this.#wantUser(userId, into);
-    if (user === null) return null;
+  want(userId: string, time: number, into: Want[]): void {
+    const { users } = this.#partition;
+    this.wantFor(users.get(userId) ?? users.add(userId), time, into);
+  }
+
+  /** The same for a user that is at hand. */
+  wantFor(user: User, time: number, into: Want[]): void {
+    if (!this.#isLoaded(user, into)) return;
     const { gapMs } = this.#partition.definition;
     for (let session = user.first; session !== null; session = session.next) {
       if (session.loaded) continue;
       if (touches(session, time, gapMs)) this.#wantSession(user, session, into);
       else this.#wantUnsent(user, session, into);
     }
-    return user;
   }
 
   /** The same for a user whose deadline has come. */
   wantDue(userId: string, into: Want[]): void {
-    const user = this.#wantUser(userId, into);
-    if (user === null) return;
+    const { users } = this.#partition;
+    const user = users.get(userId) ?? users.add(userId);
+    if (!this.#isLoaded(user, into)) return;
     for (let session = user.first; session !== null; session = session.next) {
       this.#wantUnsent(user, session, into);
     }
@@ -159,14 +163,12 @@ export class Loader {
     }
   }
 
-  #wantUser(userId: string, into: Want[]): User | null {
-    const known = this.#partition.users.get(userId);
-    if (known === undefined) {
-      this.#partition.users.set(userId, new User(userId, false));
-      into.push({ key: userKey(userId), userId, session: null, chunk: false });
-      return null;
-    }
-    return known.loaded ? known : null;
+  /** Asks for the user's record where it isn't here yet. */
+  #isLoaded(user: User, into: Want[]): boolean {
+    if (user.loaded) return true;
+    if (!user.asked) into.push({ key: user.key, userId: user.id, session: null, chunk: false });
+    user.asked = true;
+    return false;
   }
 
   /** What is still to be sent may be sent before an event of its user, whichever it touches. */
@@ -190,10 +192,10 @@ export class Loader {
   }
 
   #installUser(userId: string, value: Uint8Array | null): void {
-    const { arena } = this.#partition;
-    const user = value === null ? new User(userId, true) : decodeUser(userId, value, arena);
+    const user = this.#partition.users.get(userId)!;
+    if (value !== null) readUser(user, value, this.#partition.arena);
+    user.loaded = true;
     user.published = user.newestLive() !== null;
-    this.#partition.users.set(userId, user);
     this.#partition.adopt(user);
   }
 

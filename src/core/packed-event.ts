@@ -15,7 +15,7 @@
  * of KNOWN, more is a text of that many bytes beyond, which follow.
  */
 import type { EventFacts } from './event.ts';
-import { utf8Length, writeUtf8 } from './hash.ts';
+import { utf8, utf8Length, writeUtf8 } from './hash.ts';
 import { TextCache } from './text-cache.ts';
 
 /** Texts that take one byte. Their place is their number in the store: append only, up to 40. */
@@ -41,15 +41,22 @@ const PURCHASE = KNOWN.indexOf('PURCHASE') + 1;
 
 const ID_AT = 8;
 const FLAGS_AT = 16;
-const TYPE_AT = 17;
-const WITH_AMOUNT = 1;
-const WITH_ORIGIN = 2;
+export const TYPE_AT = 17;
+export const WITH_AMOUNT = 1;
+export const WITH_ORIGIN = 2;
 /** Times before 1970 are positive too, and those up to the year 9999 fit. */
 const EPOCH_MS = -(2 ** 44);
 /** The most that an event takes: texts of 512 characters, three bytes each, and the rest. */
 export const MAX_PACKED_BYTES = 12 * 1024;
 
 const texts = new TextCache();
+
+/** KNOWN as bytes, by length. */
+const KNOWN_BYTES: { readonly bytes: Uint8Array; readonly number: number }[][] = [];
+for (const [index, text] of KNOWN.entries()) {
+  while (KNOWN_BYTES.length <= text.length) KNOWN_BYTES.push([]);
+  KNOWN_BYTES[text.length]!.push({ bytes: utf8(text), number: index + 1 });
+}
 
 /** Writes an event at `at`, where there must be room for MAX_PACKED_BYTES; returns its end. */
 export function packEvent(event: EventFacts, bytes: Uint8Array, at: number): number {
@@ -71,12 +78,54 @@ export function packEvent(event: EventFacts, bytes: Uint8Array, at: number): num
     end = packText(utmMedium, bytes, end);
     end = packText(utmCampaign, bytes, end);
   }
+  return packTail(bytes, at, end, flags);
+}
+
+/** Puts in what is known last. */
+export function packTail(bytes: Uint8Array, at: number, end: number, flags: number): number {
   bytes[at + FLAGS_AT] = flags;
-  packLength(bytes, at, end - at);
+  bytes[at] = end - at;
+  bytes[at + 1] = (end - at) >>> 8;
   return end;
 }
 
-function packHead(bytes: Uint8Array, at: number, time: number, idHash: number): void {
+/** Packs the text in `from[start, end)`; 0 when it isn't all ASCII. */
+export function packAscii(
+  from: Uint8Array,
+  start: number,
+  end: number,
+  bytes: Uint8Array,
+  at: number,
+): number {
+  const length = end - start;
+  const known = knownNumber(from, start, length);
+  if (known > 0) {
+    bytes[at] = known;
+    return at + 1;
+  }
+  let to = packNumber(FIRST_LENGTH + length, bytes, at);
+  let seen = 0;
+  for (let index = start; index < end; index++) {
+    const byte = from[index]!;
+    seen |= byte;
+    bytes[to++] = byte;
+  }
+  return seen < 0x80 ? to : 0;
+}
+
+function knownNumber(bytes: Uint8Array, start: number, length: number): number {
+  const candidates = KNOWN_BYTES[length];
+  if (candidates === undefined) return 0;
+  for (const candidate of candidates) {
+    const known = candidate.bytes;
+    let index = 0;
+    while (index < length && known[index] === bytes[start + index]) index++;
+    if (index === length) return candidate.number;
+  }
+  return 0;
+}
+
+export function packHead(bytes: Uint8Array, at: number, time: number, idHash: number): void {
   packTime(bytes, at, time);
   const id = Math.abs(idHash);
   packUint32(bytes, at + ID_AT, id >>> 0);
@@ -92,7 +141,7 @@ function packTime(bytes: Uint8Array, at: number, time: number): void {
 }
 
 /** Of other events nobody asks for the amount. */
-function countsMoney(bytes: Uint8Array, at: number): boolean {
+export function countsMoney(bytes: Uint8Array, at: number): boolean {
   const type = bytes[at + TYPE_AT];
   return type === ADD_TO_CART || type === PURCHASE;
 }
@@ -153,8 +202,7 @@ export function withoutOrigin(bytes: Uint8Array, at: number): void {
     unpackMicros(bytes);
     skipText(bytes);
   }
-  bytes[at + FLAGS_AT]! &= ~WITH_ORIGIN;
-  packLength(bytes, at, place - at);
+  packTail(bytes, at, place, bytes[at + FLAGS_AT]! & ~WITH_ORIGIN);
 }
 
 export function unpackEvent(bytes: Uint8Array, at: number): EventFacts {
@@ -180,11 +228,6 @@ export function unpackEvent(bytes: Uint8Array, at: number): EventFacts {
 /** Where the next field is read: set before the first one, moved on by each. */
 let place = 0;
 
-function packLength(bytes: Uint8Array, at: number, length: number): void {
-  bytes[at] = length;
-  bytes[at + 1] = length >>> 8;
-}
-
 function packUint32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value;
   bytes[at + 1] = value >>> 8;
@@ -197,7 +240,7 @@ function uint32(bytes: Uint8Array, at: number): number {
   return (low | (bytes[at + 3]! << 24)) >>> 0;
 }
 
-function packText(text: string | null, bytes: Uint8Array, at: number): number {
+export function packText(text: string | null, bytes: Uint8Array, at: number): number {
   if (text === null) {
     bytes[at] = 0;
     return at + 1;
@@ -245,7 +288,7 @@ function unpackNumber(bytes: Uint8Array): number {
 }
 
 /** A byte for the sign and the number of bytes, and these. */
-function packMicros(micros: bigint, bytes: Uint8Array, at: number): number {
+export function packMicros(micros: bigint, bytes: Uint8Array, at: number): number {
   let end = at + 1;
   const size = micros < 0n ? -micros : micros;
   if (size <= BigInt(Number.MAX_SAFE_INTEGER)) {

@@ -22,6 +22,7 @@ import {
   touches,
 } from './session.ts';
 import { User } from './user.ts';
+import { Users } from './users.ts';
 
 /** Sessions of a user that may be unsettled at once; beyond it the oldest is settled early. */
 const MAX_UNSETTLED = 1000;
@@ -59,7 +60,7 @@ export interface PartitionCounts {
 export class Partition {
   readonly definition: SessionDefinition;
   readonly identity: Identity;
-  readonly users = new Map<string, User>();
+  readonly users = new Users();
   readonly counts: PartitionCounts = {
     opened: 0,
     merged: 0,

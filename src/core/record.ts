@@ -86,10 +86,16 @@ export function storedMinuteOf(record: Uint8Array): number | null {
   }
 }
 
-export function decodeUser(userId: string, bytes: Uint8Array, arena: Arena | null = null): User {
+export function decodeUser(userId: string, bytes: Uint8Array): User {
+  const user = new User(userId, true);
+  readUser(user, bytes, null);
+  return user;
+}
+
+/** Gives a user of whom nothing is known yet what its record has. */
+export function readUser(user: User, bytes: Uint8Array, arena: Arena | null): void {
   const reader = new RecordReader(bytes);
   const version = readVersion(reader);
-  const user = new User(userId, true);
   const minute = reader.varint();
   user.storedMinute = minute === 0 ? null : minute - 1;
   user.stored = true;
@@ -123,7 +129,6 @@ export function decodeUser(userId: string, bytes: Uint8Array, arena: Arena | nul
     }
     user.append(session);
   }
-  return user;
 }
 
 /** Live sessions lie in their user's record; closed ones have one of their own. */

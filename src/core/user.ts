@@ -11,8 +11,10 @@ const NONE: never[] = [];
 export class User extends Due {
   /** The oldest of its sessions; each leads to the next (a user mostly has one). */
   first: Session | null = null;
-  /** False from when it is asked for until what the store has of it was installed. */
+  /** False until what the store has of it was installed. */
   loaded: boolean;
+  /** Whether its record was asked for. */
+  asked = false;
   /** Used since the last look for users to evict. */
   recent = true;
   /** Whether it changed since it was last frozen. */

@@ -16,7 +16,7 @@
  */
 import { crc32c } from '@node-rs/crc32';
 import { writeUtf8 } from '../core/hash.ts';
-import type { LogRecord, NewRecord } from './log.ts';
+import { type LogRecord, type NewRecord, RecordView } from './log.ts';
 
 export const BLOCK_HEADER_BYTES = 36;
 const RECORD_HEADER_BYTES = 8;
@@ -153,8 +153,7 @@ export function readRecords(
       next = keyEnd + view.getUint32(next + 4, true);
       if (offset < expected) continue;
       if (budget <= 0 && records.length > 0) return budget;
-      const key = bytes.toString('utf8', keyStart, keyEnd);
-      records.push({ offset, arrivalMs, key, value: bytes.subarray(keyEnd, next) });
+      records.push(new RecordView(offset, arrivalMs, bytes, keyStart, keyEnd, next));
       budget -= next - keyStart;
     }
     expected = offset;

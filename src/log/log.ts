@@ -9,6 +9,41 @@ export interface LogRecord {
   readonly value: Uint8Array;
 }
 
+/** A record that lies in bytes it shares with others; its parts are cut out when asked for. */
+export class RecordView implements LogRecord {
+  readonly offset: number;
+  readonly arrivalMs: number;
+  readonly bytes: Buffer;
+  readonly keyStart: number;
+  /** There the value begins. */
+  readonly keyEnd: number;
+  readonly valueEnd: number;
+
+  constructor(
+    offset: number,
+    arrivalMs: number,
+    bytes: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    valueEnd: number,
+  ) {
+    this.offset = offset;
+    this.arrivalMs = arrivalMs;
+    this.bytes = bytes;
+    this.keyStart = keyStart;
+    this.keyEnd = keyEnd;
+    this.valueEnd = valueEnd;
+  }
+
+  get key(): string {
+    return this.bytes.toString('utf8', this.keyStart, this.keyEnd);
+  }
+
+  get value(): Uint8Array {
+    return this.bytes.subarray(this.keyEnd, this.valueEnd);
+  }
+}
+
 export interface NewRecord {
   readonly partition: number;
   readonly key: string;

@@ -1,10 +1,11 @@
 /** What an input is, found out from its name and first bytes: format, columns, unit of time. */
+
+import type { KeyPaths } from '../core/json-scanner.ts';
 import { LullError } from '../errors.ts';
 import { type BlockCutter, type EndOfRows, endOfLines, MAX_ROW_BYTES } from './blocks.ts';
 import { assignColumns, type NamedColumns } from './columns.ts';
 import { CombinedReader, looksCombined } from './combined.ts';
 import { CsvReader, detectDelimiter, endOfCsvRows, headerNames } from './csv.ts';
-import type { KeyPaths } from './json-scanner.ts';
 import { NdjsonReader, pathsOf } from './ndjson.ts';
 import {
   asBuffer,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { JsonScanner, type KeyPaths } from './json-scanner.ts';
+import { JsonScanner, type KeyPaths } from '../core/json-scanner.ts';
 import { NdjsonReader } from './ndjson.ts';
 import { ROLES, Row, type RowTaker, TYPE } from './row.ts';
 
@@ -52,7 +52,8 @@ function parsed(line: string): string[] | null {
 function scanned(line: string): string[] | null {
   const bytes = Buffer.from(`${line}\n`);
   const row = new Row();
-  return new JsonScanner(PATHS).scan(row, bytes, 0, bytes.length) ? valuesOf(row) : null;
+  row.bytes = bytes;
+  return new JsonScanner(PATHS, TYPE + 1).scan(row, bytes, 0, bytes.length) ? valuesOf(row) : null;
 }
 
 const KEYS = fc.oneof(

@@ -1,6 +1,6 @@
 /** NDJSON: one object a line, its values taken by key or by a path of keys. */
 import { writeUtf8 } from '../core/hash.ts';
-import { JsonScanner, type KeyPaths } from './json-scanner.ts';
+import { JsonScanner, type KeyPaths } from '../core/json-scanner.ts';
 import { TOO_LONG } from './rejects.ts';
 import { asBuffer, LF, ROLES, Row, type RowReader, type RowTaker, TYPE, utf8Text } from './row.ts';
 
@@ -16,7 +16,7 @@ export class NdjsonReader implements RowReader {
 
   constructor(paths: KeyPaths, maxRowBytes: number) {
     this.#paths = paths;
-    this.#scanner = new JsonScanner(paths);
+    this.#scanner = new JsonScanner(paths, TYPE + 1);
     this.#maxRowBytes = maxRowBytes;
   }
 
@@ -31,6 +31,7 @@ export class NdjsonReader implements RowReader {
         taker.reject(row, 'line_too_long', TOO_LONG);
         continue;
       }
+      row.bytes = bytes;
       if (this.#scanner.scan(row, bytes, at, row.end)) {
         taker.row(row);
         continue;

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { isoTime } from '../../core/describe.ts';
 import { type Decoded, decodeEvent, type Event, type Rejection } from '../../core/event.ts';
 import { partitionOf } from '../../core/hash.ts';
-import type { LogRecord } from '../../log/log.ts';
+import { type LogRecord, RecordView } from '../../log/log.ts';
 
 /** Where a record lies. */
 export interface Place {
@@ -25,6 +25,15 @@ const NOT_JSON: Decoded = {
     hint: 'write one JSON object a record, in UTF-8',
   },
 };
+
+/** Where a record's value lies. */
+export function spanOf(record: LogRecord): { bytes: Uint8Array; start: number; end: number } {
+  if (record instanceof RecordView) {
+    return { bytes: record.bytes, start: record.keyEnd, end: record.valueEnd };
+  }
+  const { value } = record;
+  return { bytes: value, start: 0, end: value.length };
+}
 
 export function decodeRecord(record: LogRecord, place: Place): Decoded {
   const { value } = record;

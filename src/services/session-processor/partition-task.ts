@@ -3,9 +3,9 @@
  */
 
 import type { SessionDefinition } from '../../core/definition.ts';
-import type { Event } from '../../core/event.ts';
 import { type Freeze, Loader, type Want } from '../../core/loader.ts';
 import type { Fate, SentRecord } from '../../core/output.ts';
+import { packedType } from '../../core/packed-event.ts';
 import { Partition } from '../../core/partition.ts';
 import type { User } from '../../core/user.ts';
 import { LullError } from '../../errors.ts';
@@ -18,15 +18,8 @@ import type {
   PartitionCommit,
   StateStore,
 } from '../../state/state.ts';
-import {
-  decodeRecord,
-  IN_FUTURE,
-  isMisplaced,
-  type Place,
-  refusalRecord,
-  TOO_LATE,
-  WRONG_PARTITION,
-} from './input.ts';
+import { EventBatch } from './event-batch.ts';
+import { IN_FUTURE, type Place, refusalRecord, TOO_LATE } from './input.ts';
 
 export interface TaskOptions {
   readonly partition: number;
@@ -187,43 +180,28 @@ export class PartitionTask {
   }
 
   async #applyAll(records: readonly LogRecord[]): Promise<void> {
-    const events: (Event | null)[] = records.map((record) => this.#decode(record));
-    const users: (User | null)[] = new Array(events.length).fill(null);
+    const batch = new EventBatch(records);
+    batch.decode(this.partition.users, this.#place, (record, rejection, eventType) => {
+      this.#refuse('rejected-events', record, rejection);
+      this.#options.onFate('rejected', eventType, rejection.code);
+    });
     await this.#load(
-      (wants) => {
-        for (const [index, event] of events.entries()) {
-          if (event === null) continue;
-          users[index] = this.#loader.want(event.userId, event.timestamp, wants);
-        }
-      },
+      (wants) => batch.want(this.#loader, wants),
       () => {
-        for (const [index, record] of records.entries()) {
-          const event = events[index];
-          if (event) this.#apply(event, record, users[index]!);
-          this.#nextOffset = record.offset + 1;
+        for (let index = 0; index < records.length; index++) {
+          const user = batch.users[index]!;
+          if (user !== null) this.#apply(batch, index, user);
         }
+        this.#nextOffset = records[records.length - 1]!.offset + 1;
       },
     );
   }
 
-  #decode(record: LogRecord): Event | null {
-    const decoded = decodeRecord(record, this.#place);
-    if (!decoded.ok) {
-      this.#refuse('rejected-events', record, decoded.rejection);
-      this.#options.onFate('rejected', '', decoded.rejection.code);
-      return null;
-    }
-    const { event } = decoded;
-    if (!this.partition.users.has(event.userId) && isMisplaced(event, this.#place)) {
-      this.#refuse('rejected-events', record, WRONG_PARTITION);
-      this.#options.onFate('rejected', event.eventType, WRONG_PARTITION.code);
-      return null;
-    }
-    return event;
-  }
-
-  #apply(event: Event, record: LogRecord, user: User): void {
-    const fate = this.partition.apply(event, record.offset, record.arrivalMs, user);
+  #apply({ records, bytes, starts }: EventBatch, index: number, user: User): void {
+    const record = records[index]!;
+    const start = starts[index]!;
+    const eventType = packedType(bytes, start);
+    const fate = this.partition.applyPacked(bytes, start, record.offset, record.arrivalMs, user);
     let reason = '';
     if (fate === 'rejected') {
       this.#refuse('rejected-events', record, IN_FUTURE);
@@ -232,7 +210,7 @@ export class PartitionTask {
       this.#refuse('late-events', record, TOO_LATE);
       reason = TOO_LATE.code;
     }
-    this.#options.onFate(fate, event.eventType, reason);
+    this.#options.onFate(fate, eventType, reason);
   }
 
   #refuse(topic: string, record: LogRecord, reason: Parameters<typeof refusalRecord>[2]): void {

@@ -1,6 +1,11 @@
-/** Finds values in a line of JSON without building anything; gives up on what is unusual. */
-import { jsonBytes } from './json-bytes.ts';
-import { ROLES, type Row, TYPE } from './row.ts';
+/** Finds values in an object of JSON without building anything; gives up on what is unusual. */
+import { utf8 } from './hash.ts';
+
+/** Where values lie, by role; what is absent has an empty span, at 0. */
+export interface Spans {
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+}
 
 /** By role, where its value lies: keys from the outermost in; null for a role without one. */
 export type KeyPaths = readonly (readonly string[] | null)[];
@@ -24,31 +29,34 @@ const NO_KEYS: Keys = [];
 const MAX_DEPTH = 20;
 
 /**
- * What it accepts it reads exactly as `JSON.parse` would. It gives up, and leaves the row half
+ * What it accepts it reads exactly as `JSON.parse` would. It gives up, and leaves the spans half
  * written, on everything that is wrong and on some of what is right: escapes, wanted keys that
  * come twice, numbers that JavaScript would write in another way.
  */
 export class JsonScanner {
   readonly #keys: Keys;
+  readonly #strictRoles: number;
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
   #end = 0;
   #seen = 0;
-  #row: Row | null = null;
+  #spans: Spans = { starts: new Int32Array(0), ends: new Int32Array(0) };
 
-  constructor(paths: KeyPaths) {
+  /** It gives up where one of the first `strictRoles` is neither text nor number nor null. */
+  constructor(paths: KeyPaths, strictRoles: number) {
     this.#keys = keysOf(paths);
+    this.#strictRoles = strictRoles;
   }
 
   /** Puts down the spans of the object in `bytes[start, end)`; false when it gives up. */
-  scan(row: Row, bytes: Uint8Array, start: number, end: number): boolean {
-    this.#row = row;
+  scan(spans: Spans, bytes: Uint8Array, start: number, end: number): boolean {
+    this.#spans = spans;
     this.#bytes = bytes;
     this.#at = start;
     this.#end = end;
     this.#seen = 0;
-    row.bytes = bytes;
-    row.clear();
+    spans.starts.fill(0);
+    spans.ends.fill(0);
     if (this.#next() !== OPEN_BRACE || !this.#object(this.#keys, 1)) return false;
     return this.#next() < 0;
   }
@@ -114,7 +122,7 @@ export class JsonScanner {
   #wanted({ bit, role, inner }: Wanted, depth: number): boolean {
     if ((this.#seen & bit) !== 0) return false;
     this.#seen |= bit;
-    const { starts, ends } = this.#row!;
+    const { starts, ends } = this.#spans;
     const first = this.#next();
     const start = this.#at;
     if (role < 0) return this.#value(inner, depth);
@@ -131,7 +139,7 @@ export class JsonScanner {
       return true;
     }
     // Whoever needs the value must say what is wrong with any other.
-    return (role > TYPE || first === LOWER_N) && this.#value(inner, depth);
+    return (role >= this.#strictRoles || first === LOWER_N) && this.#value(inner, depth);
   }
 
   #find(keys: Keys, start: number, end: number): Wanted | null {
@@ -216,7 +224,7 @@ function keysOf(paths: KeyPaths): Keys {
     for (const text of new Set(roles.map((role) => paths[role]![depth]!))) {
       const same = roles.filter((role) => paths[role]![depth] === text);
       const leaf = same.find((role) => paths[role]!.length === depth + 1) ?? -1;
-      const key = Buffer.from(text);
+      const key = utf8(text);
       const ownBit = bit;
       bit *= 2;
       const inner = build(
@@ -228,7 +236,7 @@ function keysOf(paths: KeyPaths): Keys {
     }
     return keys;
   };
-  const roles = ROLES.map((_, role) => role);
+  const roles = paths.map((_, role) => role);
   return build(
     roles.filter((role) => (paths[role] ?? null) !== null),
     0,
@@ -241,9 +249,9 @@ function isSpace(byte: number): boolean {
 
 const PLAIN = 1;
 const ODD = 0;
-const TRUE = jsonBytes('true');
-const FALSE = jsonBytes('false');
-const NULL = jsonBytes('null');
+const TRUE = utf8('true');
+const FALSE = utf8('false');
+const NULL = utf8('null');
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const PLUS = 0x2b;
