@@ -74,5 +74,5 @@ function hex(bytes: Uint8Array): string {
 
 if (import.meta.main) {
   mkdirSync(FIXTURES, { recursive: true });
-  writeFileSync(join(FIXTURES, 'v1.json'), `${JSON.stringify(makeFixture(), null, 1)}\n`);
+  writeFileSync(join(FIXTURES, 'v2.json'), `${JSON.stringify(makeFixture(), null, 1)}\n`);
 }
