@@ -1,7 +1,7 @@
 /**
- * The session-processor alone over a log that holds the race's load before it starts: read, decode,
- * apply, state, outputs, live; no HTTP, no history. Each row is a process of its own: events a CPU second, and
- * the most memory it had.
+ * The session-processor alone over a log that holds the race's load before it starts: read,
+ * decode, apply, state, outputs, live; no HTTP, no history. Each row is a process of its own:
+ * events a CPU second, and the most memory it had.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

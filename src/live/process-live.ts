@@ -75,7 +75,7 @@ class ProcessLive implements Live {
   #active = 0;
   /** By session id, as far as summaries have been made. */
   readonly #sessions = new Map<string, Entry>();
-  /** The entry published longest ago of those that are not summarised yet, and how many these are. */
+  /** Of those that are not summarised yet: the one published longest ago, and how many. */
   #firstUnread: Entry | null = null;
   #unread = 0;
   /** Entries whose session was asked for last: those are kept decoded. */

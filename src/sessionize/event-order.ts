@@ -15,9 +15,10 @@ const NEVER_MS = 2 ** 50;
 const FIRST_NO_ID = -(2 ** 31);
 
 /**
- * Every session, by user and start; each is good until the next one is asked for. Each user has a partition to itself, whose events come in
- * order; a session is final once the user's time has passed it by the gap. One that could still
- * go on at `clockMs`, the latest time of all input, is `active`, the rest are `closed`.
+ * Every session, by user and start; each is good until the next one is asked for. Each user has a
+ * partition to itself, whose events come in order; a session is final once the user's time has
+ * passed it by the gap. One that could still go on at `clockMs`, the latest time of all input, is
+ * `active`, the rest are `closed`.
  */
 export function* sessionsInOrder(
   cursor: EventCursor,
