@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type KafkaCluster, startKafka, unlessKafka } from '../test/support/kafka-broker.ts';
+import { startRedis } from '../test/support/redis-server.ts';
 import { Cluster } from './race/cluster.ts';
 import { type Contender, measure, type Run } from './race/contender.ts';
 import {
@@ -17,7 +18,7 @@ import {
   TUNED,
 } from './race/kafka-streams.ts';
 import { type LoadOptions, makeLoad, spanMs } from './race/load.ts';
-import { lull } from './race/lull.ts';
+import { type LullVariant, lull } from './race/lull.ts';
 import { type Reference, ReferencePartition, togetherOf } from './race/reference.ts';
 import { type Finished, isEqual, resultOf, tableOf } from './race/report.ts';
 import { judge, told } from './race/verdict.ts';
@@ -30,9 +31,12 @@ const { values } = parseArgs({
     partitions: { type: 'string', default: '8' },
     seed: { type: 'string', default: '1' },
     'commit-ms': { type: 'string', default: '1000' },
+    tiers: { type: 'string', default: '5m' },
     threads: { type: 'string', default: '1' },
     /** One contender alone, without a ratio: `lull` or `kafkaStreams`. */
     only: { type: 'string', default: '' },
+    /** `alone`, as the peer is, or `redis`: with the live cache. */
+    lull: { type: 'string', default: 'alone' },
     /** JSON over the tuned settings of the peer, for a trial. */
     peer: { type: 'string', default: '{}' },
     'lull-env': { type: 'string', multiple: true, default: [] },
@@ -42,6 +46,8 @@ const { values } = parseArgs({
 const INPUT = 'user-events';
 const HOUR_MS = 3_600_000;
 
+// What runs ends with this process; the servers see to it themselves.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const missing = missingTool() ?? unlessKafka();
 if (missing) {
   console.error(`the race can't be run: ${missing} is missing`);
@@ -50,6 +56,7 @@ if (missing) {
 buildPeer();
 const load = loadOptions();
 const kafka = await startKafka({ measured: true });
+const redis = await startRedis();
 const cluster = new Cluster(kafka.bootstrapServers);
 try {
   await cluster.createTopic(INPUT, load.partitions);
@@ -77,13 +84,20 @@ try {
   }
 } finally {
   await cluster.close();
+  await redis.dispose();
   await kafka.stop();
 }
 
 function contenders(): Contender[] {
   const peer: PeerOptions = { ...TUNED, ...JSON.parse(values.peer) };
   const environment = Object.fromEntries(values['lull-env'].map((pair) => pair.split('=', 2)));
-  const own = lull({ tiers: '5m', environment, nodeOptions: values['node-option'] });
+  const own = lull({
+    variant: values.lull as LullVariant,
+    redisUrl: redis.url,
+    tiers: values.tiers,
+    environment,
+    nodeOptions: values['node-option'],
+  });
   return [kafkaStreams(peer), own].filter(({ name }) => [name, ''].includes(values.only));
 }
 

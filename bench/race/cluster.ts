@@ -53,7 +53,6 @@ export class Cluster {
     const producer = new Producer({
       clientId: 'race-load',
       bootstrapBrokers: this.bootstrapBrokers,
-      compression: 'lz4',
     });
     const waiting = new Map<number, { key: Buffer; value: Buffer }[]>();
     const send = async (partition: number) => {

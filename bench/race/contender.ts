@@ -59,6 +59,8 @@ const STUCK_MS = 120_000;
 export async function measure(contender: Contender, run: Run): Promise<[Cost, Outcome]> {
   const { child, group, outcome } = await contender.start(run);
   const pid = child.pid!;
+  const kill = () => void child.kill('SIGKILL');
+  process.once('exit', kill);
   try {
     await until(child, async () => ((await run.cluster.isStable(group)) ? 1 : 0), 1);
     const before = { ...usageOf(pid), broker: usageOf(run.brokerPid), at: performance.now() };
@@ -75,6 +77,7 @@ export async function measure(contender: Contender, run: Run): Promise<[Cost, Ou
     return [cost, await outcome()];
   } finally {
     await end(child);
+    process.off('exit', kill);
   }
 }
 

@@ -28,8 +28,8 @@ const STEP_MS_OF_A_USER = 840_000;
 const OUT_OF_ORDER = 0.05;
 const OUT_OF_ORDER_MS = 240_000;
 const TOO_LATE = 0.005;
-/** Past gap and grace; it is late only if its user has no live session that it touches. */
-const TOO_LATE_MS = 2_160_000;
+/** An hour or more; late all the same only if its user has no live session that it touches. */
+const TOO_LATE_MS = 3_600_000;
 
 const TYPES = ['PAGE_VIEW', 'PAGE_VIEW', 'PAGE_VIEW', 'CLICK', 'SEARCH', 'ADD_TO_CART', 'PURCHASE'];
 
