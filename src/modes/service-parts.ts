@@ -139,6 +139,7 @@ async function holdersOf(
 export function watchParts(parts: Parts): RunningService {
   const { services, cluster, live, history, query, clock, lifecycle } = parts;
   const isGateway = services.has('api-gateway');
+  let wereOwned = false;
   const watched = isGateway ? watchHistory(history!, clock, lifecycle.signal) : null;
   return {
     join: null,
@@ -148,7 +149,11 @@ export function watchParts(parts: Parts): RunningService {
       ...(watched === null ? [] : [partHealth('postgresql', watched.problem())]),
       ...(isGateway ? [partHealth('partitions', query.problem())] : []),
     ],
-    // Without Redis the state answers; without PostgreSQL all but history.
-    isReady: () => cluster.problem === null && (!isGateway || query.problem() === null),
+    // Without Redis the state answers; without PostgreSQL all but history; without an owner a
+    // standby, so that once there was one for each partition, gateways stay ready.
+    isReady: () => {
+      wereOwned ||= !isGateway || query.problem() === null;
+      return cluster.problem === null && wereOwned;
+    },
   };
 }
