@@ -50,6 +50,7 @@ async function serveGateway(directory: string): Promise<void> {
     definition: DEFAULT_DEFINITION,
     events: await open('user-events'),
     sessions: await open('sessions'),
+    liveTiers: ['process'],
     live: openProcessLive({
       clock,
       ttlMs: 1,

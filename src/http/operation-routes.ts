@@ -26,7 +26,23 @@ const METRICS = {
 
 const nullableText = Type.Unsafe<string | null>({ type: ['string', 'null'] });
 
+/** The same in metrics: who calls this again, for the same process, knows more by then. */
+function healthMetrics({ health, ready, metrics }: OperationOptions): void {
+  metrics.gauge(
+    'lull_part_ok',
+    'Whether a part is as it should be, by the name that /health gives it: 1 or 0.',
+    ['part'],
+    (gauge) => {
+      for (const { name, status } of health().parts) gauge.set({ part: name }, +(status === 'ok'));
+    },
+  );
+  metrics.gauge('lull_ready', 'Whether /ready answers 200: 1 or 0.', [], (gauge) =>
+    gauge.set(+ready()),
+  );
+}
+
 export function operationRoutes(app: App, options: OperationOptions): void {
+  healthMetrics(options);
   app.get(
     '/health',
     {

@@ -120,6 +120,7 @@ function serve(parts: Parts, services: readonly RunningService[]): Promise<HttpS
       ...http,
       ...operations,
       ...{ clock, events, sessions, live: live!, history: history!, query, held, rate },
+      liveTiers: ['process', 'redis'],
       partitions: () => query.status(),
       intake: () => services.map(({ intake }) => intake?.() ?? null).find(Boolean) ?? null,
     });

@@ -23,11 +23,15 @@ import {
   type EventProducer,
   startEventProducer,
 } from '../services/event-producer/event-producer.ts';
+import { producerMetrics } from '../services/event-producer/producer-metrics.ts';
 import {
   type SessionAnalytics,
   startSessionAnalytics,
 } from '../services/session-analytics/session-analytics.ts';
-import { processorMetrics } from '../services/session-processor/processor-metrics.ts';
+import {
+  processorMetrics,
+  watchProcessor,
+} from '../services/session-processor/processor-metrics.ts';
 import { SessionProcessor } from '../services/session-processor/session-processor.ts';
 import { decodeLive } from '../services/session-processor/state-reader.ts';
 import { openRocksStore } from '../state/rocksdb-store.ts';
@@ -91,19 +95,28 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     clock,
   });
   lifecycle.add('session-processor', () => processor.close());
+  watchProcessor(metrics, {
+    ...{ processor, store, clock, memoryUsers: config.memoryUsers },
+    restoreRecords: () => null,
+    standbys: () => new Map(),
+  });
   await processor.restoreLive();
   const failed = processor.start() as Promise<never>;
   failed.catch(() => {});
   const retention = startRetention({ ...config, ...stores, clock, logger, metrics });
   lifecycle.add('retention', () => retention.stop());
   const producer = startProducer(options, events);
-  if (producer !== null) lifecycle.add('event-producer', () => producer.stop());
+  if (producer !== null) {
+    producerMetrics(metrics, producer);
+    lifecycle.add('event-producer', () => producer.stop());
+  }
 
   let isReady = false;
   const gateway = await startApiGateway({
     ...config,
     token: config.auth === 'none' ? null : config.token,
     ...stores,
+    liveTiers: ['process'],
     sessions,
     query: processor,
     held: { query: processor, partitions: () => processor.status() },

@@ -2,9 +2,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Group } from '../kafka/group.ts';
-import { DELETE_RETENTION_MS, type ReadyTopic } from '../kafka/topics.ts';
+import type { ReadyTopic } from '../kafka/topics.ts';
 import { KafkaReader } from '../log/kafka-reader.ts';
-import { processorMetrics } from '../services/session-processor/processor-metrics.ts';
+import {
+  processorMetrics,
+  watchProcessor,
+} from '../services/session-processor/processor-metrics.ts';
 import { SessionProcessor } from '../services/session-processor/session-processor.ts';
 import { type KafkaStore, openKafkaStore } from '../state/kafka-store.ts';
 import { processorHealth } from './service-health.ts';
@@ -16,6 +19,7 @@ export async function startProcessor(parts: Parts): Promise<RunningService> {
   const store = await openStore(parts);
   lifecycle.add('state', () => store.close());
   let isAssigned = false;
+  let standbys: readonly number[] = [];
   const processor = new SessionProcessor({
     ...config,
     ...processorMetrics(metrics, live),
@@ -45,6 +49,7 @@ export async function startProcessor(parts: Parts): Promise<RunningService> {
       store.assign(assignment);
       events.follow(owned);
       isAssigned = true;
+      standbys = standby;
       const startMs = clock.monotonicMs();
       processor.assign(owned).then(
         () => {
@@ -55,6 +60,12 @@ export async function startProcessor(parts: Parts): Promise<RunningService> {
         () => {},
       );
     },
+  });
+  const lagRecords = (partition: number) => store.lagRecords(partition);
+  watchProcessor(metrics, {
+    ...{ processor, store, clock, memoryUsers: config.memoryUsers },
+    restoreRecords: lagRecords,
+    standbys: () => new Map(standbys.map((partition) => [partition, lagRecords(partition)])),
   });
   const held = { query: processor, partitions: () => processor.status() };
   parts.setHeld(held);
@@ -90,7 +101,6 @@ async function openStore(parts: Parts): Promise<KafkaStore> {
         ['late-events', target(topics.late)],
         ['rejected-events', target(topics.rejected)],
       ]),
-      deleteRetentionMs: DELETE_RETENTION_MS,
     },
     lifecycle.signal,
   );

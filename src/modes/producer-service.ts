@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IntakeClosed } from '../services/api-gateway/options.ts';
 import { startEventProducer } from '../services/event-producer/event-producer.ts';
+import { producerMetrics } from '../services/event-producer/producer-metrics.ts';
 import { partHealth, producerHealth, rateOf } from './service-health.ts';
 import type { Parts, RunningService } from './service-parts.ts';
 
@@ -24,6 +25,7 @@ export function startProducer(parts: Parts): RunningService {
     backfillMs: config.backfillMs,
     onBackfill,
   });
+  producerMetrics(parts.metrics, producer);
   let isFilled = false;
   const filling = seenThrough(parts, producer.backfilled).then(() => {
     isFilled = !lifecycle.signal.aborted;

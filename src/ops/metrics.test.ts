@@ -35,3 +35,52 @@ test('two registries in one process share nothing; both tell of the process', as
   assert.match(other, /^process_resident_memory_bytes \d/m);
   assert.match(one.contentType, /^text\/plain; version=0\.0\.4/);
 });
+
+test('what can not be read, or not in time, has no value, and the others have theirs', async () => {
+  const metrics = createMetrics();
+  let isAway = false;
+  const read = async () => {
+    if (isAway) throw new Error('away');
+    return 7;
+  };
+  metrics.gauge('plain_records', 'One', [], async (gauge) => gauge.set(await read()));
+  metrics.gauge('lag_records', 'By partition', ['partition'], async (gauge) => {
+    gauge.set({ partition: 0 }, 1);
+    gauge.set({ partition: 1 }, await read());
+  });
+  metrics.gauge('slow_records', 'Never', [], () => new Promise<void>(() => {}));
+  const there = await metrics.text();
+  assert.match(there, /^plain_records 7$/m);
+  assert.match(there, /^lag_records\{partition="1"\} 7$/m);
+  assert.doesNotMatch(there, /^slow_records \d/m);
+  isAway = true;
+  const away = await metrics.text();
+  assert.doesNotMatch(away, /^(plain|lag)_records[ {]/m);
+  assert.match(away, /^process_resident_memory_bytes \d/m);
+});
+
+test('a gauge is read by whoever asked for it last', async () => {
+  const metrics = createMetrics();
+  metrics.gauge('ready', 'Ready', [], (gauge) => gauge.set(0));
+  metrics.gauge('ready', 'Ready', [], (gauge) => gauge.set(1));
+  assert.match(await metrics.text(), /^ready 1$/m);
+});
+
+test('totals are counters that others count; queues tell how full they are', async () => {
+  const metrics = createMetrics();
+  let sent = 3;
+  metrics.total('sent_total', 'Sent', () => sent);
+  metrics.queue('intake_bytes', 100, () => 10);
+  assert.match(await metrics.text(), /^# TYPE sent_total counter\nsent_total 3$/m);
+  sent = 5;
+  const text = await metrics.text();
+  assert.match(text, /^sent_total 5$/m);
+  assert.match(text, /^lull_queue_depth\{queue="intake_bytes"\} 10$/m);
+  assert.match(text, /^lull_queue_limit\{queue="intake_bytes"\} 100$/m);
+});
+
+test('nothing is not a number, however soon one asks again', async () => {
+  const metrics = createMetrics();
+  metrics.gauge('ratio', 'Of nothing', [], (gauge) => gauge.set(0 / 0));
+  for (let asked = 0; asked < 20; asked++) assert.doesNotMatch(await metrics.text(), /NaN/);
+});

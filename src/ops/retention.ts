@@ -47,9 +47,7 @@ export function startRetention(options: RetentionOptions): Retention {
   const keeper = new BoundsKeeper(options);
   let problem: string | null = null;
   let bytes = 0;
-  metrics.gauge('lull_disk_bytes', 'Bytes on disk at the last look.', [], (gauge) =>
-    gauge.set(bytes),
-  );
+  metrics.queue('disk_bytes', options.maxDiskBytes, () => bytes);
   const expired = metrics.counter(
     'lull_sessions_expired_early_total',
     'Sessions that went from history before their time, at the bound of the disk.',

@@ -56,6 +56,7 @@ export async function openGateway(parts: Partial<GatewayOptions> = {}): Promise<
     definition: DEFAULT_DEFINITION,
     sessions,
     live,
+    liveTiers: ['process'],
     history: new MemoryHistory(),
     query: null,
     held: parts.query ? { query: parts.query, partitions: () => [] } : null,

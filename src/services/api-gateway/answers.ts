@@ -3,6 +3,7 @@ import type { SessionRecord } from '../../core/output.ts';
 import { LullError } from '../../errors.ts';
 import type { SessionAnswer } from '../../http/schemas.ts';
 import type { LiveAnswer } from '../../live/live.ts';
+import type { LookupMetrics } from './lookup-metrics.ts';
 
 export function fromLive({ session, asOfMs, source }: LiveAnswer): SessionAnswer {
   return { ...session, source, asOf: new Date(asOfMs).toISOString() };
@@ -11,9 +12,12 @@ export function fromLive({ session, asOfMs, source }: LiveAnswer): SessionAnswer
 /** What the live cache says; or that it can't be asked at present, with the error that says so. */
 export async function askLive(
   asked: Promise<LiveAnswer | null>,
+  lookups: LookupMetrics,
 ): Promise<{ readonly found: LiveAnswer | null; readonly away: LullError | null }> {
   try {
-    return { found: await asked, away: null };
+    const found = await asked;
+    lookups.live(found?.source ?? null);
+    return { found, away: null };
   } catch (error) {
     if (error instanceof LullError && error.code === 'live_unavailable') {
       return { found: null, away: error };

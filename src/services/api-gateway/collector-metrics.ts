@@ -9,11 +9,11 @@ export interface CollectorMetrics {
 export function collectorMetrics(metrics: Metrics): CollectorMetrics {
   const accepted = metrics.counter(
     'lull_collector_events_accepted_total',
-    'Events taken into the log over HTTP',
+    'Events taken into the log over HTTP.',
   );
   const rejected = metrics.counter(
     'lull_collector_events_rejected_total',
-    'Events refused over HTTP, by reason',
+    'Events refused over HTTP, by reason.',
     ['code'],
   );
   return {

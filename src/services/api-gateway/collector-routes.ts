@@ -40,6 +40,7 @@ export function collectorRoutes(app: App, options: GatewayOptions): void {
   const { events, clock, definition, intake } = options;
   const counts = collectorMetrics(options.metrics);
   const budget = new Budget();
+  options.metrics.queue('intake_bytes', MAX_IN_FLIGHT_BYTES, () => budget.bytes);
   const collector = { events, clock, maxFutureMs: definition.maxFutureMs };
 
   const admit: onRequestHookHandler = (request, reply, done) => {
@@ -96,6 +97,10 @@ export function collectorRoutes(app: App, options: GatewayOptions): void {
 /** Counts what is in flight; refuses what would be too much. */
 class Budget {
   #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   /** The way to give it back, once; null when there is no room. */
   take(bytes: number): (() => void) | null {

@@ -20,6 +20,7 @@ import {
 import type { App } from '../../http/server.ts';
 import type { LiveFilter } from '../../live/live.ts';
 import { askLive, fromLive, fromStore } from './answers.ts';
+import { lookupMetrics } from './lookup-metrics.ts';
 import type { GatewayOptions } from './options.ts';
 import { waitForWrite } from './position.ts';
 
@@ -31,7 +32,8 @@ export function liveRoutes(app: App, options: GatewayOptions): void {
 }
 
 function activeOfUser(app: App, options: GatewayOptions): void {
-  const { live, history, query, clock } = options;
+  const { live, history, query, clock, metrics, liveTiers } = options;
+  const lookups = lookupMetrics(metrics, liveTiers);
   app.get(
     '/api/sessions/active/:userId',
     {
@@ -49,11 +51,12 @@ function activeOfUser(app: App, options: GatewayOptions): void {
       const visibility = await waitForWrite(options, after, userId);
       if (visibility === 'published') {
         // While the live cache is away, the state knows as well.
-        const { found } = await askLive(live.get(userId, after !== undefined));
+        const { found } = await askLive(live.get(userId, after !== undefined), lookups);
         if (found !== null) return fromLive(found);
       }
       const known = await query?.sessionsOf(userId);
       const active = known?.sessions.find(({ state }) => state === 'active');
+      if (known) lookups.other(known.source, active !== undefined);
       if (active !== undefined) return fromStore(active, known!.source, known!.asOfMs);
       const last = known?.sessions[0] ?? (await history.ofUser(userId, 1, null)).items[0];
       throw noLiveSession(userId, last, options.definition, clock.nowMs());

@@ -22,6 +22,8 @@ export interface GatewayOptions {
   /** The topic of sent sessions, for streams. */
   readonly sessions: TopicReader;
   readonly live: Live;
+  /** What it is made of, the nearest first. */
+  readonly liveTiers: readonly ('process' | 'redis')[];
   readonly history: History;
   /** The processors' state, wherever it is held; null where it can't be asked. */
   readonly query: SessionQuery | null;

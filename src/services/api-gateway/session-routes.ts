@@ -4,11 +4,13 @@ import { checkId } from '../../http/ids.ts';
 import { REFUSALS, SessionAnswerRef, SessionParams, WriteHeaders } from '../../http/schemas.ts';
 import type { App } from '../../http/server.ts';
 import { askLive, fromLive, fromStore } from './answers.ts';
+import { lookupMetrics } from './lookup-metrics.ts';
 import type { GatewayOptions } from './options.ts';
 import { waitForWrite } from './position.ts';
 
 export function sessionRoutes(app: App, options: GatewayOptions): void {
-  const { live, history, clock } = options;
+  const { live, history, clock, metrics, liveTiers } = options;
+  const lookups = lookupMetrics(metrics, liveTiers);
   app.get(
     '/api/sessions/:sessionId',
     {
@@ -25,9 +27,10 @@ export function sessionRoutes(app: App, options: GatewayOptions): void {
       if ((await waitForWrite(options, headers['lull-after'], null)) === 'committed') {
         throw new LullError('position_pending', 'the live cache has yet to be filled again');
       }
-      const { found, away } = await askLive(live.session(sessionId));
+      const { found, away } = await askLive(live.session(sessionId), lookups);
       if (found !== null) return fromLive(found);
       const closed = await history.session(sessionId);
+      lookups.other('history', closed !== null);
       if (closed !== null) return fromStore(closed, 'history', clock.nowMs());
       if (away !== null) throw away;
       const survivorId = await history.survivorOf(sessionId);

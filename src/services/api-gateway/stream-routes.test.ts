@@ -79,7 +79,7 @@ class Reader {
 
 /** Waits until so many streams are open. */
 async function openStreams(count: number): Promise<void> {
-  const line = new RegExp(`^lull_stream_clients ${count}$`, 'm');
+  const line = new RegExp(`^lull_queue_depth\\{queue="stream_clients"\\} ${count}$`, 'm');
   while (!line.test(await gateway.metrics.text())) await setTimeout(5);
 }
 afterEach(() => openStreams(0));
@@ -206,7 +206,7 @@ test('a reader that does not read is let go; the others are not disturbed', asyn
   await openStreams(2);
   try {
     let sent = 0;
-    for (; (await gateway.metrics.text()).includes('lull_stream_clients 2'); sent++) {
+    for (; (await gateway.metrics.text()).includes('"stream_clients"} 2'); sent++) {
       assert.ok(sent < 1000, 'the stuck reader is still there');
       await gateway.send({ ...closedRecord(`s-${sent}`), entryPage: page });
       assert.equal((await reader.next()).data.sessionId, `s-${sent}`);

@@ -31,9 +31,7 @@ const ResumeHeaders = Type.Object({
 export function streamRoutes(app: App, options: GatewayOptions): void {
   const { live, sessions, logger, metrics, maxStreams = MAX_STREAMS } = options;
   const stream = new SessionStream(live, sessions, logger);
-  metrics.gauge('lull_stream_clients', 'Readers of server-sent events', [], (gauge) => {
-    gauge.set(stream.size);
-  });
+  metrics.queue('stream_clients', maxStreams, () => stream.size);
   app.addHook('preClose', (done) => {
     stream.close();
     done();

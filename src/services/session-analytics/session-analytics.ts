@@ -210,7 +210,7 @@ class AnalyticsLoop {
 
   /** Applies a batch; false when there was nothing, or so little that more may be gathered. */
   async #applyNext(own: Assignment, from: Offsets): Promise<boolean> {
-    const { topic, history, sync, release } = this.#options;
+    const { topic, history, clock, sync, release } = this.#options;
     const batch = await Promise.race([own.over, own.ahead ?? this.#reader.read(from)]);
     // What is read of a partition that the topic no longer follows may have holes.
     if (batch === null || own !== this.#assignment) return true;
@@ -228,16 +228,17 @@ class AnalyticsLoop {
       own.ahead.catch(() => {});
     }
     await sync?.();
+    const startMs = clock.monotonicMs();
     await history.apply(batch.records, positions);
     own.next = next;
-    this.#tell(batch);
+    this.#tell(batch, clock.monotonicMs() - startMs);
     const { partitionCount } = topic;
     await release?.(Array.from({ length: partitionCount }, (_, one) => next.get(one) ?? 0));
     return isFull;
   }
 
-  #tell({ records, unreadable }: Batch): void {
-    this.#metrics?.applied(records);
+  #tell({ records, unreadable }: Batch, durationMs: number): void {
+    this.#metrics?.applied(records, durationMs);
     if (unreadable.length === 0) return;
     this.#metrics?.unreadable(unreadable.length);
     const { key, offset } = unreadable[0]!;

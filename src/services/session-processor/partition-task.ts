@@ -6,7 +6,7 @@ import type { SessionDefinition } from '../../core/definition.ts';
 import { type Freeze, Loader, type Want } from '../../core/loader.ts';
 import type { Fate, SentRecord } from '../../core/output.ts';
 import { packedType } from '../../core/packed-event.ts';
-import { Partition } from '../../core/partition.ts';
+import { Partition, type PartitionCounts } from '../../core/partition.ts';
 import type { User } from '../../core/user.ts';
 import { LullError } from '../../errors.ts';
 import type { LogRecord, TopicReader } from '../../log/log.ts';
@@ -40,6 +40,10 @@ export interface TaskCommit {
   readonly task: PartitionTask;
   readonly freeze: Freeze;
   readonly commit: PartitionCommit;
+  /** What goes to the `sessions` topic with it. */
+  readonly sent: readonly SentRecord[];
+  /** What happened to sessions since the last freeze. */
+  readonly changes: PartitionCounts;
 }
 
 const READ_BYTES = 512 * 1024;
@@ -62,6 +66,8 @@ export class PartitionTask {
   #frozenOffset: number;
   /** Late and rejected events since the last freeze. */
   #refused: OutputRecord[] = [];
+  /** The partition's counts at the last freeze. */
+  #countsFrozen: PartitionCounts | null = null;
   /** The part of a turn that changes memory; a freeze waits for it, but not for the log. */
   #working: Promise<boolean> | null = null;
   /** When the event clock last moved, or the log's end was last not reached; monotonic. */
@@ -105,8 +111,14 @@ export class PartitionTask {
     return new PartitionTask(options, checkpoint);
   }
 
+  /** How far the log reaches beyond what was read of it. */
+  get lagRecords(): number {
+    const { input, partition } = this.#options;
+    return Math.max(0, input.endOffset(partition) - this.#nextOffset);
+  }
+
   get atEnd(): boolean {
-    return this.#nextOffset >= this.#options.input.endOffset(this.#options.partition);
+    return this.lagRecords === 0;
   }
 
   /** Whether there is something to commit. */
@@ -145,7 +157,8 @@ export class PartitionTask {
     while (this.#working !== null) await this.#working;
     const { partition } = this.#options;
     const freeze = this.#loader.freeze(this.sendingClock());
-    const sent = newestOf(freeze.sent).map((record) => ({
+    const sent = newestOf(freeze.sent);
+    const sessions = sent.map((record) => ({
       topic: 'sessions',
       key: record.userId,
       value: Buffer.from(JSON.stringify(record)),
@@ -154,7 +167,7 @@ export class PartitionTask {
       partition,
       writes: freeze.writes,
       deadlines: freeze.deadlines,
-      outputs: [...sent, ...this.#refused],
+      outputs: [...sessions, ...this.#refused],
       checkpoint: {
         logId: this.#place.logId,
         nextOffset: this.#nextOffset,
@@ -163,11 +176,23 @@ export class PartitionTask {
     };
     this.#refused = [];
     this.#frozenOffset = this.#nextOffset;
-    return { task: this, freeze, commit };
+    return { task: this, freeze, commit, sent, changes: this.#takeChanges() };
   }
 
   committed(freeze: Freeze): void {
     this.#loader.committed(freeze);
+  }
+
+  #takeChanges(): PartitionCounts {
+    const before = this.#countsFrozen;
+    const counts = { ...this.partition.counts };
+    this.#countsFrozen = counts;
+    const changes = { ...counts };
+    if (before === null) return changes;
+    for (const name of Object.keys(changes) as (keyof PartitionCounts)[]) {
+      changes[name] -= before[name];
+    }
+    return changes;
   }
 
   async #work(records: readonly LogRecord[], endOffset: number): Promise<boolean> {

@@ -33,8 +33,10 @@ export interface ProcessorOptions {
   /** Since when a copy of somebody else's partition is current; null when there is none. */
   readonly standbyAsOfMs?: (partition: number) => number | null;
   readonly onFate?: (fate: Fate, eventType: string, reason: string) => void;
-  /** Called after each commit with its changed users and how long it took. */
-  readonly onCommit?: (users: number, durationMs: number) => void;
+  /** Called after each commit with its changed users, how long it took and what it was made of. */
+  readonly onCommit?: (users: number, durationMs: number, commits: readonly TaskCommit[]) => void;
+  /** Called after a commit that was taken back. */
+  readonly onCommitAborted?: () => void;
 }
 
 /** Changed users from which a commit is started before its interval is over. */
@@ -176,7 +178,7 @@ export class SessionProcessor implements SessionQuery {
     );
     for (const { task, commit } of commits) task.visibleOffset = commit.checkpoint.nextOffset;
     this.#tellWaiters();
-    onCommit?.(countUsers(commits), clock.monotonicMs() - startMs);
+    onCommit?.(countUsers(commits), clock.monotonicMs() - startMs, commits);
   }
 
   async sessionsOf(userId: string): Promise<StateAnswer | null> {
@@ -315,6 +317,7 @@ export class SessionProcessor implements SessionQuery {
       this.#abortedCommits = 0;
     } catch (error) {
       if (!(error instanceof CommitAborted)) throw error;
+      this.#options.onCommitAborted?.();
       void this.#reopen();
     } finally {
       this.#isCommitting = false;
