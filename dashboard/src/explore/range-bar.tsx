@@ -1,0 +1,76 @@
+/** Chooses the span of time: a usual one, or any. */
+import { useState } from 'preact/hooks';
+import { goTo } from '../route.ts';
+import { localInput, RANGES, type Range } from './range.ts';
+
+export function RangeBar({ range }: { range: Range }) {
+  const [isOpen, setOpen] = useState(range.name === 'custom');
+  const [from, setFrom] = useState(localInput(range.fromMs));
+  const [to, setTo] = useState(localInput(range.toMs));
+  const isOrdered = Date.parse(from) < Date.parse(to);
+  const choose = () => {
+    const asked = new URLSearchParams({
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+    });
+    goTo(`/explore?${asked}`);
+  };
+  return (
+    <div class="range">
+      <fieldset class="segments">
+        <legend class="hidden">Time</legend>
+        {RANGES.map(([key, name]) => (
+          <button
+            key={key}
+            type="button"
+            aria-pressed={range.name === key && !isOpen}
+            onClick={() => {
+              setOpen(false);
+              goTo(`/explore?range=${key}`);
+            }}
+          >
+            {name}
+          </button>
+        ))}
+        <button
+          type="button"
+          aria-pressed={isOpen}
+          aria-expanded={isOpen}
+          onClick={() => setOpen(!isOpen)}
+        >
+          Custom
+        </button>
+      </fieldset>
+      {isOpen && (
+        <form
+          class="custom"
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (isOrdered) choose();
+          }}
+        >
+          <label>
+            From
+            <input
+              type="datetime-local"
+              value={from}
+              onInput={(event) => setFrom(event.currentTarget.value)}
+            />
+          </label>
+          <label>
+            To
+            <input
+              type="datetime-local"
+              value={to}
+              onInput={(event) => setTo(event.currentTarget.value)}
+            />
+          </label>
+          <button type="submit" class="primary" disabled={!isOrdered}>
+            Show
+          </button>
+          {!isOrdered && <span class="wrong">The end must be after the start.</span>}
+        </form>
+      )}
+    </div>
+  );
+}
