@@ -14,13 +14,17 @@ export interface ChartLine {
 
 interface ChartProps {
   title: string;
+  /** How it is cut: `by hour`. */
+  note: string;
   starts: readonly string[];
   lines: readonly ChartLine[];
   kind: 'bars' | 'line';
   format: (value: number) => string;
+  /** Values are seconds: the axis counts in round ones. */
+  isTime?: boolean;
 }
 
-export function Chart({ title, starts, lines, kind, format }: ChartProps) {
+export function Chart({ title, note, starts, lines, kind, format, isTime = false }: ChartProps) {
   const [isTable, setTable] = useState(false);
   const [at, setAt] = useState<number | null>(null);
   const isEmpty = lines.every(({ values }) => values.every((value) => !value));
@@ -38,18 +42,17 @@ export function Chart({ title, starts, lines, kind, format }: ChartProps) {
       ) : (
         <>
           <p class="readout" aria-hidden="true">
-            <span class="soft">{at === null ? 'Newest' : formatMoment(starts[at]!)}</span>
+            <span class="soft">{at === null ? note : `From ${formatMoment(starts[at]!)}`}</span>
             {lines.map(({ name, values, ink }) => (
               <span key={name} class={`ink ${ink}`}>
-                {lines.length > 1 && `${name} `}
-                {text(values[at ?? lastKnown(values)])}
+                {lines.length > 1 && name} {at !== null && text(values[at])}
               </span>
             ))}
           </p>
           {isEmpty ? (
             <p class="nothing">No session ended in this time.</p>
           ) : (
-            <Plot starts={starts} lines={lines} kind={kind} format={format} point={setAt} />
+            <Plot {...{ starts, lines, kind, format, isTime }} point={setAt} />
           )}
         </>
       )}
@@ -57,16 +60,16 @@ export function Chart({ title, starts, lines, kind, format }: ChartProps) {
   );
 }
 
-interface PlotProps extends Omit<ChartProps, 'title'> {
+interface PlotProps extends Omit<ChartProps, 'title' | 'note'> {
   point: (index: number | null) => void;
 }
 
-function Plot({ starts, lines, kind, format, point }: PlotProps) {
+function Plot({ starts, lines, kind, format, isTime = false, point }: PlotProps) {
   const ref = useRef<HTMLDivElement>(null);
   const theme = useThemeTurn();
   useEffect(() => {
     const host = ref.current!;
-    const options = optionsOf({ lines, kind, format, point }, host);
+    const options = optionsOf({ lines, kind, format, isTime, point }, host);
     const times = starts.map((start) => Date.parse(start) / 1000);
     const plot = new uPlot(options, [times, ...lines.map(({ values }) => [...values])], host);
     const observer = new ResizeObserver(() => {
@@ -81,8 +84,12 @@ function Plot({ starts, lines, kind, format, point }: PlotProps) {
   return <div ref={ref} class="plot" aria-hidden="true" />;
 }
 
+const ROUND_SECONDS = [
+  0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 86_400,
+];
+
 function optionsOf(
-  { lines, kind, format, point }: Omit<PlotProps, 'starts'>,
+  { lines, kind, format, isTime, point }: Omit<PlotProps, 'starts'>,
   host: HTMLElement,
 ): uPlot.Options {
   const style = getComputedStyle(host);
@@ -112,6 +119,7 @@ function optionsOf(
         size: (_plot, values) => 14 + 7 * Math.max(3, ...(values ?? []).map((one) => one.length)),
         values: (_plot, splits) => splits.map(format),
         space: 44,
+        ...(isTime ? { incrs: ROUND_SECONDS } : {}),
       },
     ],
     series: [
@@ -166,8 +174,4 @@ function ChartTable({ title, starts, lines, text }: ChartTableProps) {
       </table>
     </div>
   );
-}
-
-function lastKnown(values: readonly (number | null)[]): number {
-  return values.findLastIndex((value) => value !== null);
 }

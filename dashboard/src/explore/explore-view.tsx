@@ -67,7 +67,13 @@ function Results({ data, range }: { data: ExploreData; range: Range }) {
       <div class="charts">
         <Drawn title="Sessions" series={series.sessions} kind="bars" format={formatCount} />
         <Drawn title="Conversion" series={series.conversionRate} kind="line" format={formatShare} />
-        <Drawn title="Duration" series={series.duration} kind="line" format={formatDuration} />
+        <Drawn
+          title="Duration"
+          series={series.duration}
+          kind="line"
+          format={formatDuration}
+          isTime
+        />
         <Drawn title="Revenue" series={series.revenue} kind="line" format={formatFigure} />
       </div>
       <div class="charts">
@@ -86,20 +92,34 @@ interface DrawnProps {
   series: Series;
   kind: 'bars' | 'line';
   format: (value: number) => string;
+  isTime?: boolean;
 }
 
 const INKS = ['accent', 'soft', 'faint'] as const;
 /** More lines can't be told apart; the API has them all. */
 const MAX_LINES = 3;
 
-function Drawn({ title, series, kind, format }: DrawnProps) {
+function Drawn({ series, ...rest }: DrawnProps) {
   const { starts, lines } = useMemo(() => linesOf(series), [series]);
   if (lines.length === 0) return null;
-  return <Chart title={title} starts={starts} lines={lines} kind={kind} format={format} />;
+  const note = `by ${INTERVALS[series.interval] ?? series.interval}`;
+  return <Chart note={note} starts={starts} lines={lines} {...rest} />;
 }
 
+const INTERVALS: Readonly<Record<string, string>> = {
+  '5m': '5 minutes',
+  '15m': '15 minutes',
+  '1h': 'hour',
+  '6h': '6 hours',
+  '1d': 'day',
+};
+
 function linesOf({ metric, points }: Series): { starts: string[]; lines: ChartLine[] } {
-  const names = Object.keys(points[0]?.values ?? {}).slice(0, MAX_LINES);
+  const total = (name: string) => points.reduce((sum, { values }) => sum + (values[name] ?? 0), 0);
+  const all = Object.keys(points[0]?.values ?? {});
+  // Currencies have no order of their own; percentiles have.
+  if (metric === 'revenue') all.sort((left, right) => total(right) - total(left));
+  const names = all.slice(0, MAX_LINES);
   const lines = names.map((name, index) => ({
     name: NAMES[name] ?? (name === metric ? metric : name),
     values: points.map(({ values }) => values[name] ?? null),
@@ -123,37 +143,64 @@ function Summary({ sums, before }: { sums: Sums; before: Sums }) {
       <Figure
         name="Sessions"
         value={formatCount(sums.sessions)}
-        note={<Change now={sums.sessions} before={before.sessions} />}
+        note={<Change now={sums.sessions} before={before.sessions} format={formatCount} />}
       />
       <Figure
         name="Converted"
         value={formatShare(rate(sums, 'conversions'))}
-        note={<Change now={rate(sums, 'conversions')} before={rate(before, 'conversions')} />}
+        note={
+          <Change
+            now={rate(sums, 'conversions')}
+            before={rate(before, 'conversions')}
+            format={formatShare}
+          />
+        }
       />
       <Figure
         name="Mean duration"
         value={formatDuration(rate(sums, 'durationSeconds'))}
         note={
-          <Change now={rate(sums, 'durationSeconds')} before={rate(before, 'durationSeconds')} />
+          <Change
+            now={rate(sums, 'durationSeconds')}
+            before={rate(before, 'durationSeconds')}
+            format={formatDuration}
+          />
         }
       />
       <Figure
         name="Events a session"
         value={formatFigure(rate(sums, 'events'))}
-        note={<Change now={rate(sums, 'events')} before={rate(before, 'events')} />}
+        note={
+          <Change
+            now={rate(sums, 'events')}
+            before={rate(before, 'events')}
+            format={formatFigure}
+          />
+        }
       />
     </dl>
   );
 }
 
+interface ChangeProps {
+  now: number;
+  before: number;
+  format: (value: number) => string;
+}
+
 /** Against the same length of time before. */
-function Change({ now, before }: { now: number; before: number }) {
-  if (before === 0) return <>nothing before to compare with</>;
+function Change({ now, before, format }: ChangeProps) {
+  if (before === 0) return <>none in the time before</>;
   const change = (now - before) / before;
+  const isTelling = Math.abs(change) <= MAX_CHANGE;
   return (
     <>
-      {change >= 0 ? '+' : '−'}
-      {formatShare(Math.abs(change))} to the time before
+      {isTelling && `${change < 0 ? '−' : '+'}${formatShare(Math.abs(change))} from `}
+      {format(before)}
+      {!isTelling && ' in the time before'}
     </>
   );
 }
+
+/** Beyond it, a percentage says nothing. */
+const MAX_CHANGE = 5;

@@ -18,7 +18,7 @@ export function RangeBar({ range }: { range: Range }) {
   return (
     <div class="range">
       <fieldset class="segments">
-        <legend class="hidden">Time</legend>
+        <legend class="unseen">The last</legend>
         {RANGES.map(([key, name]) => (
           <button
             key={key}

@@ -1,10 +1,10 @@
 /** What span of time is looked at, as it stands in the address, and how finely it is cut. */
 
 export const RANGES = [
-  ['1h', 'Last hour', 1],
-  ['24h', '24 hours', 24],
-  ['7d', '7 days', 7 * 24],
-  ['30d', '30 days', 30 * 24],
+  ['1h', '1 h', 1],
+  ['24h', '24 h', 24],
+  ['7d', '7 d', 7 * 24],
+  ['30d', '30 d', 30 * 24],
 ] as const;
 
 export interface Range {

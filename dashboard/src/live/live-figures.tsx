@@ -45,7 +45,7 @@ export function LiveFigures({ system, list, nowMs }: LiveFiguresProps) {
       <Figure
         name="Converted"
         value={isKnown ? formatShare(all.length === 0 ? 0 : converted / all.length) : NONE}
-        note={isKnown ? `${formatCount(converted)} live sessions bought${of}` : NONE}
+        note={isKnown ? `${formatCount(converted)} of ${formatCount(all.length)} bought` : NONE}
       />
     </dl>
   );

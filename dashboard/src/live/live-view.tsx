@@ -32,6 +32,11 @@ export function LiveView() {
         <h1>Live</h1>
         <p>Sessions that go on now, as they change.</p>
       </header>
+      {system.data?.ready === false && (
+        <p class="aside" role="status">
+          The past is still being filled in: times are behind, and change fast, until it is.
+        </p>
+      )}
       <LiveFigures system={system.data} list={list} nowMs={nowMs} />
       {list.error && list.isLoading ? (
         <Refusal error={list.error} retry={() => location.reload()} />

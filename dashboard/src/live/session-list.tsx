@@ -7,7 +7,18 @@ import { idleSeconds } from './live-sessions.ts';
 import type { StillList } from './use-still-list.ts';
 import { useVisibleRows } from './use-visible-rows.ts';
 
-const COLUMNS = ['User', 'Started', 'Idle', 'Events', 'Pages', 'Cart', 'Timeline'];
+const COLUMNS = [
+  ['user', 'User'],
+  ['on', 'Latest page'],
+  ['started', 'Started'],
+  ['idle', 'Idle'],
+  ['events', 'Events'],
+  ['pages', 'Pages'],
+  ['cart', 'Cart'],
+] as const;
+
+/** What the timelines show where the gap is not known yet. */
+const DEFAULT_SPAN_SECONDS = 1800;
 
 interface SessionListProps {
   still: StillList;
@@ -18,6 +29,7 @@ interface SessionListProps {
 export function SessionList({ still, nowMs, gapSeconds }: SessionListProps) {
   const { rows, hold } = still;
   const { ref, first, last, rowHeight } = useVisibleRows(rows.length);
+  const span = { fromMs: nowMs - (gapSeconds ?? DEFAULT_SPAN_SECONDS) * 1000, toMs: nowMs };
   return (
     <div
       class="session-list"
@@ -27,11 +39,14 @@ export function SessionList({ still, nowMs, gapSeconds }: SessionListProps) {
       {...hold}
     >
       <div class="session-row header" role="row" aria-rowindex={1}>
-        {COLUMNS.map((name) => (
-          <span key={name} role="columnheader">
+        {COLUMNS.map(([key, name]) => (
+          <span key={key} role="columnheader" class={key}>
             {name}
           </span>
         ))}
+        <span role="columnheader" class="shape">
+          Last {formatDuration((span.toMs - span.fromMs) / 1000)}
+        </span>
       </div>
       <div ref={ref} role="rowgroup" style={{ height: `${rows.length * rowHeight}px` }}>
         {rows.slice(first, last).map(({ session, hasGone }, index) => (
@@ -41,6 +56,7 @@ export function SessionList({ still, nowMs, gapSeconds }: SessionListProps) {
             hasGone={hasGone}
             rowIndex={first + index + 2}
             top={(first + index) * rowHeight}
+            span={span}
             idle={idleSeconds(session, nowMs)}
             isClosing={gapSeconds !== null && idleSeconds(session, nowMs) > gapSeconds}
           />
@@ -55,11 +71,12 @@ interface SessionRowProps {
   hasGone: boolean;
   rowIndex: number;
   top: number;
+  span: { readonly fromMs: number; readonly toMs: number };
   idle: number;
   isClosing: boolean;
 }
 
-function SessionRow({ session, hasGone, rowIndex, top, idle, isClosing }: SessionRowProps) {
+function SessionRow({ session, hasGone, rowIndex, top, span, idle, isClosing }: SessionRowProps) {
   const { userId, startTime, eventCount, distinctPages, cartValue, addToCarts } = session;
   return (
     <div
@@ -73,6 +90,9 @@ function SessionRow({ session, hasGone, rowIndex, top, idle, isClosing }: Sessio
         {session.hasConversion && <span class="tag accent">Bought</span>}
         {hasGone && <span class="tag">Closed</span>}
         {isClosing && !hasGone && <span class="tag">Closing</span>}
+      </span>
+      <span role="cell" class="on">
+        {session.exitPage}
       </span>
       <span role="cell" class="started" title={formatTime(startTime)}>
         {formatClock(startTime)}
@@ -93,7 +113,7 @@ function SessionRow({ session, hasGone, rowIndex, top, idle, isClosing }: Sessio
         {addToCarts === 0 ? '' : formatMoney(cartValue)}
       </span>
       <span role="cell" class="shape">
-        <TinyTimeline session={session} />
+        <TinyTimeline session={session} span={span} />
       </span>
     </div>
   );

@@ -34,7 +34,7 @@ export function Finder() {
         ref={input}
         type="search"
         aria-label="Find a user or a session by its id"
-        placeholder="User or session id"
+        placeholder="Find by id"
         value={value}
         onInput={(event) => setValue(event.currentTarget.value)}
       />

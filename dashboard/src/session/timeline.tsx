@@ -8,6 +8,7 @@ import { pausesOf, ticksOf } from './segments.ts';
 const HEIGHT = 112;
 const LINE_Y = 56;
 const PAD = 10;
+const LABEL_PX = 34;
 const HALF_HEIGHTS = { purchase: 30, cart: 22, search: 16, view: 11, other: 6 };
 
 interface TimelineProps {
@@ -26,7 +27,7 @@ export function Timeline({ session, nowMs, pointed, point }: TimelineProps) {
   const spanMs = Math.max(1000, lastMs - startMs);
   const x = (timeMs: number) => PAD + ((timeMs - startMs) / spanMs) * (width - 2 * PAD);
   const pauses = pausesOf(session);
-  const ticks = ticksOf(spanMs / 1000, Math.max(2, width / 90));
+  const ticks = ticksOf(spanMs / 1000, Math.max(3, width / 90));
   const lulls = pauses.filter(({ kind }) => kind === 'lull').length;
   return (
     <div ref={ref} class="timeline">
@@ -39,7 +40,7 @@ export function Timeline({ session, nowMs, pointed, point }: TimelineProps) {
         {ticks.map((offset) => (
           <g key={offset} class="tick">
             <line x1={x(startMs + offset * 1000)} x2={x(startMs + offset * 1000)} y1="8" y2="92" />
-            <text x={x(startMs + offset * 1000) + 4} y="106">
+            <text x={Math.min(x(startMs + offset * 1000) + 4, width - PAD - LABEL_PX)} y="106">
               {formatOffset(offset)}
             </text>
           </g>

@@ -35,8 +35,9 @@ export function SystemView() {
       <header class="head">
         <h1>System</h1>
         <p>
-          Sessions end after {formatDuration(data.gapSeconds)} without an event, and are sent{' '}
-          {data.tierSeconds.map(formatDuration).join(', ')} later.
+          A session closes {formatDuration(data.gapSeconds)} and{' '}
+          {formatDuration(data.tierSeconds[0]!)} of grace after its last event; late ones may change
+          it for {formatDuration(data.tierSeconds.at(-1)!)}.
         </p>
       </header>
       <SystemFigures system={data} />

@@ -118,7 +118,7 @@ function Totals({ totals }: { totals: UserData['totals'] }) {
       <Figure
         name="Converted"
         value={formatShare(mean(conversions))}
-        note={`${formatCount(conversions)} sessions bought`}
+        note={`${formatCount(conversions)} of ${formatCount(sessions)} bought`}
       />
       <Figure name="Revenue" value={formatMoney(totals.revenue)} />
     </dl>
