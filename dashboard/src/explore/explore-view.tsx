@@ -102,15 +102,15 @@ const MAX_LINES = 3;
 function Drawn({ series, ...rest }: DrawnProps) {
   const { starts, lines } = useMemo(() => linesOf(series), [series]);
   if (lines.length === 0) return null;
-  const note = `by ${INTERVALS[series.interval] ?? series.interval}`;
+  const note = `by ${INTERVALS[series.interval] ?? series.interval}, the newest still counting`;
   return <Chart note={note} starts={starts} lines={lines} {...rest} />;
 }
 
 const INTERVALS: Readonly<Record<string, string>> = {
-  '5m': '5 minutes',
+  '5m': 'five minutes',
   '15m': '15 minutes',
   '1h': 'hour',
-  '6h': '6 hours',
+  '6h': 'six hours',
   '1d': 'day',
 };
 

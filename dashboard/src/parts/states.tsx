@@ -12,10 +12,17 @@ export function Loading({ rows = 6 }: { rows?: number }) {
   );
 }
 
-export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+interface EmptyProps {
+  title: string;
+  /** It is all that the view shows. */
+  isWhole?: boolean;
+  children?: ComponentChildren;
+}
+
+export function Empty({ title, isWhole = false, children }: EmptyProps) {
   return (
     <div class="state">
-      <h2>{title}</h2>
+      {isWhole ? <h1>{title}</h1> : <h2>{title}</h2>}
       {children}
     </div>
   );

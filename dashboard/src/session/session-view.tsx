@@ -33,10 +33,18 @@ export function SessionView({ sessionId }: { sessionId: string }) {
     renameTo(sessionPath(data.sessionId));
   }, [data, sessionId]);
   if (data !== null) return <SessionPage session={data} />;
-  if (error === null) return <Loading rows={12} />;
-  if (error.status !== 404) return <Refusal error={error} retry={reload} />;
+  if (error === null || error.status !== 404) {
+    return (
+      <>
+        <header class="head">
+          <h1>Session</h1>
+        </header>
+        {error === null ? <Loading rows={12} /> : <Refusal error={error} retry={reload} />}
+      </>
+    );
+  }
   return (
-    <Empty title="This session is not known">
+    <Empty title="This session is not known" isWhole>
       <p>
         No session has the id <code>{sessionId}</code>. It may be older than what is kept, or it was
         mistyped.

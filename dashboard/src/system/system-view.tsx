@@ -1,7 +1,14 @@
 /** How the system is: its parts, its partitions, what becomes of events, how to send them. */
 import { get, getText } from '../api.ts';
 import { token } from '../connection.ts';
-import { formatCount, formatDuration, formatFigure, formatType, NONE } from '../format.ts';
+import {
+  formatCount,
+  formatDuration,
+  formatFigure,
+  formatShare,
+  formatType,
+  NONE,
+} from '../format.ts';
 import { Figure, Sparkline } from '../parts/figure.tsx';
 import { FirstEvent } from '../parts/first-event.tsx';
 import { Loading, Refusal } from '../parts/states.tsx';
@@ -24,10 +31,17 @@ export function SystemView() {
   );
   const { data } = system;
   if (data === null) {
-    return system.error === null ? (
-      <Loading rows={10} />
-    ) : (
-      <Refusal error={system.error} retry={system.reload} />
+    return (
+      <>
+        <header class="head">
+          <h1>System</h1>
+        </header>
+        {system.error === null ? (
+          <Loading rows={10} />
+        ) : (
+          <Refusal error={system.error} retry={system.reload} />
+        )}
+      </>
     );
   }
   return (
@@ -157,7 +171,7 @@ function Fates({ samples }: { samples: readonly Sample[] }) {
               <tr key={fate}>
                 <td>{FATES[fate] ?? fate}</td>
                 <td>{formatCount(count)}</td>
-                <td>{formatFigure((count / total) * 100)} %</td>
+                <td>{formatShare(count / total)}</td>
               </tr>
             ))}
             {reasons.map(([reason, count]) => (

@@ -51,7 +51,14 @@ export function UserView({ userId }: { userId: string }) {
   }, [user, reload]);
 
   if (data === null) {
-    return error === null ? <Loading rows={10} /> : <Refusal error={error} retry={reload} />;
+    return (
+      <>
+        <header class="head">
+          <h1>{userId}</h1>
+        </header>
+        {error === null ? <Loading rows={10} /> : <Refusal error={error} retry={reload} />}
+      </>
+    );
   }
   const isKnown = data.active !== null || data.totals.sessions > 0;
   return (
