@@ -1,5 +1,5 @@
 /** One session: what happened when, what is known of it, and what came before and after. */
-import { useEffect, useState } from 'preact/hooks';
+import { useCallback, useEffect, useState } from 'preact/hooks';
 import type { Session } from '../api-types.ts';
 import {
   formatClock,
@@ -25,13 +25,18 @@ import { useSession } from './use-session.ts';
 let absorbedId: { readonly id: string; readonly into: string } | null = null;
 
 export function SessionView({ sessionId }: { sessionId: string }) {
-  const { data, error, reload } = useSession(sessionId);
+  const absorbed = useCallback(
+    (into: string) => {
+      absorbedId = { id: sessionId, into };
+      renameTo(sessionPath(into));
+    },
+    [sessionId],
+  );
+  const { data, error, reload } = useSession(sessionId, absorbed);
   useTitle(data === null ? 'Session' : `Session of ${data.userId}`);
   useEffect(() => {
-    if (data === null || data.sessionId === sessionId) return;
-    absorbedId = { id: sessionId, into: data.sessionId };
-    renameTo(sessionPath(data.sessionId));
-  }, [data, sessionId]);
+    if (data !== null && data.sessionId !== sessionId) absorbed(data.sessionId);
+  }, [data, sessionId, absorbed]);
   if (data !== null) return <SessionPage session={data} />;
   if (error === null || error.status !== 404) {
     return (

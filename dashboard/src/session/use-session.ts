@@ -9,9 +9,11 @@ import { type Resource, useResource } from '../resource.ts';
 interface Merged {
   readonly state: 'merged';
   readonly sessionId: string;
+  readonly mergedInto: string;
 }
 
-export function useSession(sessionId: string): Resource<Session> {
+/** `absorbed` is called when the session becomes part of another, whose id it is given. */
+export function useSession(sessionId: string, absorbed: (into: string) => void): Resource<Session> {
   const path = `/api/sessions/${encodeURIComponent(sessionId)}`;
   const asked = useResource(path, (signal) => get('/api/sessions/{sessionId}', path, signal));
   const [told, setTold] = useState<Session | null>(null);
@@ -32,11 +34,11 @@ export function useSession(sessionId: string): Resource<Session> {
         if (event !== 'session') return;
         const record = JSON.parse(data) as Session | Merged;
         if (record.sessionId !== shownId) return;
-        if (record.state === 'merged') reload();
+        if (record.state === 'merged') absorbed(record.mergedInto);
         else setTold(record);
       },
     });
-  }, [userId, shownId, reload]);
+  }, [userId, shownId, reload, absorbed]);
 
   useEffect(() => setTold(null), [data]);
   const isNewer = told !== null && told.sessionId === shownId;
