@@ -22,9 +22,11 @@ export interface TopicPlan {
 export interface ReadyTopic extends TopicPlaces {
   /** A larger batch is refused by the broker. */
   readonly maxBatchBytes: number;
+  /** How long deletions are kept where the topic is compacted. */
+  readonly deleteRetentionMs: number;
 }
 
-export const DELETE_RETENTION_MS = 7 * 24 * 3600 * 1000;
+const DELETE_RETENTION_MS = 7 * 24 * 3600 * 1000;
 const SEGMENT_BYTES = 64 * 1024 * 1024;
 const CREATE_TIMEOUT_MS = 8000;
 const TOPIC_RESOURCE = 2;
@@ -75,7 +77,11 @@ async function ensureTopic(cluster: Cluster, plan: TopicPlan): Promise<ReadyTopi
   }
   const settings = await settingsOf(cluster, plan.name);
   check(plan, places, settings);
-  return { ...places, maxBatchBytes: Number(settings.get('max.message.bytes')) };
+  return {
+    ...places,
+    maxBatchBytes: Number(settings.get('max.message.bytes')),
+    deleteRetentionMs: Number(settings.get('delete.retention.ms')),
+  };
 }
 
 async function existing(cluster: Cluster, name: string): Promise<TopicPlaces | null> {
@@ -125,7 +131,12 @@ async function settingsOf(
   cluster: Cluster,
   name: string,
 ): Promise<ReadonlyMap<string, string | null>> {
-  const configurationKeys = ['cleanup.policy', 'max.message.bytes', 'message.timestamp.type'];
+  const configurationKeys = [
+    'cleanup.policy',
+    'delete.retention.ms',
+    'max.message.bytes',
+    'message.timestamp.type',
+  ];
   const { results } = await cluster.callAny(describeConfigsV4.api, [
     { resourceType: TOPIC_RESOURCE, resourceName: name, configurationKeys },
   ]);

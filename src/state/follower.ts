@@ -36,6 +36,8 @@ interface Tracked {
 /** Sorted writes are cheap, and the larger a batch the more so. */
 const CHUNK_RECORDS = 20_000;
 const CHUNK_BYTES = 8 * 1024 * 1024;
+/** As the brokers have it, packed. */
+const BUFFER_BYTES = 16 * 1024 * 1024;
 
 export class Follower {
   readonly #options: FollowerOptions;
@@ -58,6 +60,7 @@ export class Follower {
       cluster,
       topic: changelog,
       lane: cluster.newLane('changelog'),
+      bufferBytes: BUFFER_BYTES,
       onNews: (followed) => this.#news(followed),
     });
   }

@@ -32,8 +32,6 @@ export interface KafkaStoreOptions {
   readonly changelog: ReadyTopic;
   /** Topics that commits may write to, by the name that outputs give. */
   readonly outputs: ReadonlyMap<string, OutputTarget>;
-  /** Of the changelog: how long it keeps deletions. */
-  readonly deleteRetentionMs: number;
 }
 
 export interface OutputTarget {
@@ -84,7 +82,7 @@ export class KafkaStore implements StateStore {
 
   /** Use `openKafkaStore`. */
   constructor(options: KafkaStoreOptions, copies: LocalCopies) {
-    const { cluster, groupId, inputTopic, changelog, deleteRetentionMs } = options;
+    const { cluster, groupId, inputTopic, changelog } = options;
     this.#options = options;
     this.#copies = copies;
     this.instanceId = copies.instanceId;
@@ -95,7 +93,7 @@ export class KafkaStore implements StateStore {
       cluster,
       changelog,
       copies,
-      staleAfterMs: deleteRetentionMs / 2,
+      staleAfterMs: changelog.deleteRetentionMs / 2,
       onFailure: (partition, error) =>
         cluster.logger.error({ partition, error }, 'a standby copy is given up'),
     });
@@ -327,6 +325,8 @@ export class KafkaStore implements StateStore {
 /** The work's outcome, unless the signal aborts before; the work itself goes on. */
 function aborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
+    // Where nobody waits any more, nobody minds how it ends.
+    work.catch(() => {});
     if (signal.aborted) return reject(signal.reason);
     const stop = () => reject(signal.reason);
     signal.addEventListener('abort', stop, { once: true });

@@ -16,6 +16,7 @@ export interface KafkaSystem {
   readonly partitionCount: number;
   readonly outputTopics: readonly string[];
   readonly deleteRetentionMs: number;
+  readonly maxBatchBytes: number;
 }
 
 let systems = 0;
@@ -30,6 +31,7 @@ export function newSystem(
     partitionCount: 3,
     outputTopics: ['sessions', 'late-events'],
     deleteRetentionMs: 7 * 24 * 3600_000,
+    maxBatchBytes: 4 << 20,
     ...options,
   };
 }
@@ -92,16 +94,19 @@ export class Instance {
 
   static async start(options: InstanceOptions): Promise<Instance> {
     const { system, directory } = options;
-    const { bootstrapServers, prefix, partitionCount, deleteRetentionMs } = system;
+    const { bootstrapServers, prefix, partitionCount, deleteRetentionMs, maxBatchBytes } = system;
     const logger = createLogger('error');
     const about = { bootstrapServers, clientId: 'lull-test', clock: systemClock, logger };
     const cluster = await connectCluster(about);
     const plan = (name: string, more: Partial<TopicPlan> = {}): TopicPlan => {
-      return { name: `${prefix}${name}`, partitionCount, maxBatchBytes: 4 << 20, ...more };
+      return { name: `${prefix}${name}`, partitionCount, maxBatchBytes, ...more };
     };
     const [, changelog, ...outputs] = await ensureTopics(cluster, [
       plan('user-events'),
-      plan('changelog', { compacted: true }),
+      plan('changelog', {
+        compacted: true,
+        settings: { 'delete.retention.ms': `${deleteRetentionMs}` },
+      }),
       ...system.outputTopics.map((name) => plan(name, { appendTime: true })),
     ]);
     const readers = await Promise.all(outputs.map((topic) => openKafkaReader({ cluster, topic })));
@@ -115,7 +120,6 @@ export class Instance {
       inputTopic: `${prefix}user-events`,
       changelog: changelog!,
       outputs: new Map(targets),
-      deleteRetentionMs,
     });
     return new Instance(options, { cluster, store, changelog: changelog!, outputs, readers });
   }
