@@ -5,8 +5,8 @@ import type { PartitionTask } from './partition-task.ts';
 export class Assignment {
   readonly partitions: readonly number[];
   readonly #tasks = new Map<number, PartitionTask>();
-  /** Those that had more to do after their last turn. */
-  readonly #busy = new Set<PartitionTask>();
+  /** Those with a backlog. */
+  readonly #behind = new Set<PartitionTask>();
   readonly #wakes = new Map<number, () => void>();
   readonly #over = new AbortController();
   #isDropped = false;
@@ -29,8 +29,8 @@ export class Assignment {
     return this.#isDropped;
   }
 
-  get isBusy(): boolean {
-    return this.#busy.size > 0;
+  get isBehind(): boolean {
+    return this.#behind.size > 0;
   }
 
   /** Those that are open. */
@@ -50,9 +50,9 @@ export class Assignment {
     this.#tasks.set(task.number, task);
   }
 
-  setBusy(task: PartitionTask, isBusy: boolean): void {
-    if (isBusy) this.#busy.add(task);
-    else this.#busy.delete(task);
+  setBehind(task: PartitionTask, isBehind: boolean): void {
+    if (isBehind) this.#behind.add(task);
+    else this.#behind.delete(task);
   }
 
   /** Ends the nap of a task that was made for its partition, also one that has yet to begin. */
@@ -83,6 +83,6 @@ export class Assignment {
     this.#isDropped = true;
     this.end();
     this.#tasks.clear();
-    this.#busy.clear();
+    this.#behind.clear();
   }
 }

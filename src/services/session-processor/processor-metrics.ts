@@ -119,14 +119,17 @@ export interface WatchedProcessor {
   readonly memoryUsers: number;
   /** Changelog records that a partition lacks which is being restored; null: not known. */
   readonly restoreRecords: (partition: number) => number | null;
+  /** Copies that each partition is to have. */
+  readonly standbyTarget: number;
   /** The copies kept here of partitions of others, and the records that each lacks. */
   readonly standbys: () => ReadonlyMap<number, number | null>;
 }
 
 /** How the partitions are that this process has, each time somebody asks. */
 export function watchProcessor(metrics: Metrics, watched: WatchedProcessor): void {
-  const { processor, store, memoryUsers, restoreRecords, standbys } = watched;
+  const { processor, store, memoryUsers, restoreRecords } = watched;
   watchPartitions(metrics, watched);
+  watchStandbys(metrics, watched);
   metrics.gauge(
     'lull_partitions',
     'Partitions assigned here, by whether they are restoring, running or stopped.',
@@ -143,22 +146,6 @@ export function watchProcessor(metrics: Metrics, watched: WatchedProcessor): voi
     (gauge) => {
       for (const { partition, state } of processor.status()) {
         const records = state === 'restoring' ? restoreRecords(partition) : 0;
-        if (records !== null) gauge.set({ partition }, records);
-      }
-    },
-  );
-  metrics.gauge(
-    'lull_standby_copies',
-    'Copies kept here of partitions that others work on.',
-    [],
-    (gauge) => gauge.set(standbys().size),
-  );
-  metrics.gauge(
-    'lull_standby_lag_records',
-    'Changelog records that a standby copy lacks.',
-    ['partition'],
-    (gauge) => {
-      for (const [partition, records] of standbys()) {
         if (records !== null) gauge.set({ partition }, records);
       }
     },
@@ -203,5 +190,30 @@ function watchPartitions(metrics: Metrics, { processor, clock }: WatchedProcesso
         gauge.set({ partition }, (clock.nowMs() - sendingClockMs) / 1000);
       }
     },
+  );
+}
+
+function watchStandbys(metrics: Metrics, { standbys, standbyTarget }: WatchedProcessor): void {
+  metrics.gauge(
+    'lull_standby_copies',
+    'Copies kept here of partitions that others work on.',
+    [],
+    (gauge) => gauge.set(standbys().size),
+  );
+  metrics.gauge(
+    'lull_standby_lag_records',
+    'Changelog records that a standby copy lacks.',
+    ['partition'],
+    (gauge) => {
+      for (const [partition, records] of standbys()) {
+        if (records !== null) gauge.set({ partition }, records);
+      }
+    },
+  );
+  metrics.gauge(
+    'lull_standby_target',
+    'Standby copies that each partition is to have, as it is set.',
+    [],
+    (gauge) => gauge.set(standbyTarget),
   );
 }

@@ -43,6 +43,8 @@ export interface ProcessorOptions {
 const COMMIT_USERS = 20_000;
 /** Longest time between commits while there is more to read, unless told otherwise. */
 const BACKLOG_COMMIT_MS = 1000;
+/** A partition that is further behind has a backlog. */
+const BACKLOG_RECORDS = 2000;
 /** Longest wait for input: how late a deadline may be noticed when nothing comes. */
 const IDLE_TURN_MS = 200;
 /** After the first of several commits in a row that were taken back. */
@@ -276,7 +278,7 @@ export class SessionProcessor implements SessionQuery {
     while (!assignment.isOver) {
       const nap = assignment.nap(task.number, clock);
       const more = await task.turn();
-      assignment.setBusy(task, more);
+      assignment.setBehind(task, task.lagRecords >= BACKLOG_RECORDS);
       this.#wakeCommitter();
       // Turns go on while a commit is stored, as long as memory holds what they change.
       if (this.#isCommitting && this.#isFull()) await this.#commit.catch(() => {});
@@ -300,11 +302,11 @@ export class SessionProcessor implements SessionQuery {
 
   #commitDueInMs(): number {
     const { clock, commitIntervalMs, backlogCommitMs = BACKLOG_COMMIT_MS } = this.#options;
-    const { tasks, isBusy } = this.#assignment;
+    const { tasks, isBehind } = this.#assignment;
     if (!tasks.some((task) => task.hasChanges)) return IDLE_TURN_MS;
     if (this.#isFull()) return 0;
     // In a backlog nobody waits for the newest event: larger commits write each user less often.
-    const dueMs = isBusy ? Math.max(commitIntervalMs, backlogCommitMs) : commitIntervalMs;
+    const dueMs = isBehind ? Math.max(commitIntervalMs, backlogCommitMs) : commitIntervalMs;
     return this.#lastCommitMs + dueMs - clock.monotonicMs();
   }
 
