@@ -99,6 +99,11 @@ export class Producer {
     return this.#bufferedBytes;
   }
 
+  /** What they may be. */
+  get bufferBytes(): number {
+    return this.#options.bufferBytes ?? BUFFER_BYTES;
+  }
+
   /**
    * Resolves with the records' offsets once all replicas in sync have them. Calls keep their
    * order within a partition. Rejects with `record_too_large`, `log_unavailable`, `log_closed`.
@@ -132,7 +137,7 @@ export class Producer {
 
   /** Throws when a record can't be appended; returns the bytes they take together. */
   #check(records: readonly KeyedRecord[]): number {
-    const { topic, bufferBytes = BUFFER_BYTES } = this.#options;
+    const { topic } = this.#options;
     if (this.#closing !== null) throw new LullError('log_closed', `${topic.name} is closed`);
     let total = 0;
     for (const record of records) {
@@ -145,7 +150,7 @@ export class Producer {
       const message = `a record of ${bytes} bytes is larger than ${topic.name} takes`;
       throw new LullError('record_too_large', `${message} (${topic.maxBatchBytes})`);
     }
-    if (this.#bufferedBytes > 0 && this.#bufferedBytes + total > bufferBytes) {
+    if (this.#bufferedBytes > 0 && this.#bufferedBytes + total > this.bufferBytes) {
       const message = `${this.#bufferedBytes} bytes wait for ${topic.name} already`;
       throw new LullError('log_unavailable', message);
     }

@@ -58,6 +58,16 @@ export class KafkaTopic implements Topic {
     return this.#reader.refreshEnds();
   }
 
+  /** Bytes of records that the brokers don't have yet. */
+  get bufferedBytes(): number {
+    return this.#producer.bufferedBytes;
+  }
+
+  /** What they may be; more are refused. */
+  get bufferBytes(): number {
+    return this.#producer.bufferBytes;
+  }
+
   onAppend(listener: (partition: number) => void): () => void {
     return this.#reader.onAppend(listener);
   }

@@ -98,6 +98,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   watchProcessor(metrics, {
     ...{ processor, store, clock, memoryUsers: config.memoryUsers },
     restoreRecords: () => null,
+    standbyTarget: 0,
     standbys: () => new Map(),
   });
   await processor.restoreLive();

@@ -65,6 +65,7 @@ export async function startProcessor(parts: Parts): Promise<RunningService> {
   watchProcessor(metrics, {
     ...{ processor, store, clock, memoryUsers: config.memoryUsers },
     restoreRecords: lagRecords,
+    standbyTarget: config.standbys,
     standbys: () => new Map(standbys.map((partition) => [partition, lagRecords(partition)])),
   });
   const held = { query: processor, partitions: () => processor.status() };

@@ -58,7 +58,7 @@ export interface Parts extends PartsOptions {
 
 /** Waits for the servers that the services need, and brings topics and tables into being. */
 export async function openParts(options: PartsOptions): Promise<Parts> {
-  const { config, services, clock, logger, lifecycle } = options;
+  const { config, services, clock, logger, lifecycle, metrics } = options;
   const { signal } = lifecycle;
   const names = namesOf(config);
   const cluster = await connectKafka(config, clock, logger, signal);
@@ -66,6 +66,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   const topics = await readyTopics(options, cluster);
   const events = await openKafkaTopic({ cluster, topic: topics.events, follow: [] }, signal);
   lifecycle.add('log', () => events.close());
+  metrics.queue('append_bytes', events.bufferBytes, () => events.bufferedBytes);
   const sessions = await openKafkaReader({ cluster, topic: topics.sessions }, signal);
   lifecycle.add('sessions', () => sessions.close());
   const needsLive = services.has('api-gateway') || services.has('session-processor');
