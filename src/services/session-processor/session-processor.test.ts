@@ -181,6 +181,35 @@ test('an opening that fails ends the processor, with its reason', async (context
   assert.deepEqual([status!.state, status!.reason], ['stopped', 'the changelog is damaged']);
 });
 
+test('whoever may be no owner any more waits, whatever goes wrong meanwhile', async (context) => {
+  let isOwner = true;
+  const { store, processor, send, eventCount } = await openSystem(context, {
+    isOwner: () => isOwner,
+  });
+  await processor.assign([0]);
+  const aborted = Promise.withResolvers<void>();
+  store.beforeCommit = async () => {
+    isOwner = false;
+    store.beforeCommit = async () => {};
+    aborted.resolve();
+    throw new CommitAborted('another owner');
+  };
+  const last = await send(0);
+  await aborted.promise;
+  await clock.sleep(250);
+  assert.deepEqual([store.opened.length, ...statesOf(processor)], [1, '0 restoring']);
+  store.beforeOpen = async () => {
+    throw new Error('two that do not fit together');
+  };
+  await processor.assign([0]);
+  await clock.sleep(50);
+  assert.deepEqual(statesOf(processor), ['0 restoring']);
+  store.beforeOpen = async () => {};
+  isOwner = true;
+  assert.equal(await processor.waitVisible(0, last, LONG_MS), 'published');
+  assert.equal(await eventCount(0), 1);
+});
+
 test('an answer says whether it is an owner’s, a standby’s, or none', async (context) => {
   let isOwner = true;
   const { processor, send } = await openSystem(context, {

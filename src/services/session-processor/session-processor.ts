@@ -113,6 +113,8 @@ export class SessionProcessor implements SessionQuery {
     } catch (error) {
       // What is taken away while it opens comes with the next assignment, if at all.
       if (assignment.isOver || error instanceof CommitAborted) return;
+      // Where somebody else may own it, what was read of it need not fit together.
+      if (!this.#isOwner) return void this.#reopen();
       this.#fail(error);
       throw error;
     }
@@ -212,6 +214,10 @@ export class SessionProcessor implements SessionQuery {
     return this.#assignment.partitions.map((partition) => this.#statusOf(partition));
   }
 
+  get #isOwner(): boolean {
+    return this.#options.isOwner?.() ?? true;
+  }
+
   get #isOver(): boolean {
     return this.#isClosing || this.#failure !== null;
   }
@@ -236,10 +242,10 @@ export class SessionProcessor implements SessionQuery {
 
   /** Where an answer about a partition comes from, and how fresh it is. */
   #freshness(partition: number): Omit<StateAnswer, 'sessions'> | null {
-    const { clock, isOwner = () => true, standbyAsOfMs = () => null } = this.#options;
+    const { clock, standbyAsOfMs = () => null } = this.#options;
     const nowMs = clock.nowMs();
     if (this.#assignment.task(partition) !== undefined) {
-      return { source: isOwner() ? 'state' : 'standby', asOfMs: nowMs };
+      return { source: this.#isOwner ? 'state' : 'standby', asOfMs: nowMs };
     }
     const asOfMs = standbyAsOfMs(partition);
     return asOfMs === null ? null : { source: 'standby', asOfMs };
@@ -331,9 +337,13 @@ export class SessionProcessor implements SessionQuery {
     const assignment = this.#assignment;
     this.#drop();
     const aborted = this.#abortedCommits++;
-    const waitMs = aborted === 0 ? 0 : Math.min(REOPEN_MS * 2 ** (aborted - 1), LONGEST_REOPEN_MS);
-    if (waitMs > 0) await this.#options.clock.sleep(waitMs);
-    if (this.#assignment !== assignment || this.#isOver) return;
+    let waitMs = aborted === 0 ? 0 : Math.min(REOPEN_MS * 2 ** (aborted - 1), LONGEST_REOPEN_MS);
+    // What may be somebody else's by now is left alone.
+    while (waitMs > 0 || !this.#isOwner) {
+      await this.#options.clock.sleep(waitMs || REOPEN_MS);
+      waitMs = 0;
+      if (this.#assignment !== assignment || this.#isOver) return;
+    }
     // A failure has been told by then.
     await this.assign(assignment.partitions).catch(() => {});
   }
