@@ -160,7 +160,7 @@ export class RemoteQuery implements SessionQuery {
     return (this.#suspects.get(url) ?? 0) > this.#options.clock.monotonicMs();
   }
 
-  /** Asks the group, unless it was asked so lately, or can't be asked: then the last answer stays. */
+  /** Asks the group, unless it was asked so lately; while it can't be, the last answer stays. */
   #refresh(maxAgeMs: number): Promise<void> {
     const { clock, describe } = this.#options;
     if (clock.monotonicMs() - this.#refreshedMs < maxAgeMs) return Promise.resolve();

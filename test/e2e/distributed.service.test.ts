@@ -18,7 +18,7 @@ import {
   type SharedServers,
   startSharedServers,
   unlessSharedServers,
-} from '../support/shared-servers.ts';
+} from '../support/server-trio.ts';
 import { journey } from './journey.ts';
 
 const skip = unlessSharedServers();

@@ -270,7 +270,7 @@ test('live sessions are filled in on take-over, and when they are missed', async
   assert.equal(published, store.position());
   while ((await successorLive.get(USERS[0])) === null) await clock.sleep(1);
   assert.equal((await successorLive.get(USERS[0]))!.session.eventCount, 1);
-  // A commit that can't be published: reads that must see it go to the state, until it is filled in.
+  // A commit that can't be published is in the state only, until it is filled in.
   const value = Buffer.from('not an event');
   const [offset] = await input.append([{ partition: 0, key: USERS[0], value }]);
   assert.equal(await successor.waitVisible(0, offset!, LONG_MS), 'committed');
