@@ -6,6 +6,7 @@ import { ERRORS, LullError } from '../errors.ts';
 import type { Command } from './command.ts';
 import { config } from './config.ts';
 import { init } from './init.ts';
+import { loadTest } from './load-test.ts';
 import { run } from './run.ts';
 import { sessionize } from './sessionize.ts';
 import { simulate } from './simulate.ts';
@@ -13,7 +14,7 @@ import { start } from './start.ts';
 
 export const EXIT = { done: 0, failed: 1, wrongUsage: 2 } as const;
 
-const COMMANDS: readonly Command[] = [start, run, init, sessionize, simulate, config];
+const COMMANDS: readonly Command[] = [start, run, init, sessionize, simulate, loadTest, config];
 
 const HELP_WIDTH = 100;
 

@@ -59,10 +59,11 @@ const ZONES: readonly Zone[] = [
     files: /^src\/sessionize\//,
     mayImport: [/^src\/sessionize\//, CORE, INTERFACES, OPS, ERRORS, NODE],
   },
+  { files: /^src\/load-test\//, mayImport: [/^src\/load-test\//, OPS, ERRORS, NODE] },
   {
     files: /^src\/(main\.ts|commands\/)/,
     mayImport: [
-      /^src\/(commands|modes|sessionize|services\/event-producer)\//,
+      /^src\/(commands|modes|sessionize|load-test|services\/event-producer)\//,
       ...[SETTINGS, CORE, OPS, ERRORS, NODE],
       /^commander$/,
     ],
