@@ -37,8 +37,8 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     /** `alone`, as the peer is, or `redis`: with the live cache. */
     lull: { type: 'string', default: 'alone' },
-    /** JSON over the tuned settings of the peer, for a trial. */
-    peer: { type: 'string', default: '{}' },
+    /** JSON over the tuned settings of the peer, each a contender of its own. */
+    peer: { type: 'string', multiple: true, default: ['{}'] },
     'lull-env': { type: 'string', multiple: true, default: [] },
     'node-option': { type: 'string', multiple: true, default: [] },
   },
@@ -68,8 +68,8 @@ try {
   );
   const all: Finished[] = [];
   for (let round = 0; round < Number(values.runs); round++) {
-    const pair = contenders();
-    for (const contender of round % 2 === 0 ? pair : pair.toReversed()) {
+    const those = contenders();
+    for (const contender of round % 2 === 0 ? those : those.toReversed()) {
       all.push(await runOnce(contender, kafka, `race-${all.length}-`, reference));
     }
   }
@@ -89,16 +89,18 @@ try {
 }
 
 function contenders(): Contender[] {
-  const peer: PeerOptions = { ...TUNED, ...JSON.parse(values.peer) };
-  const environment = Object.fromEntries(values['lull-env'].map((pair) => pair.split('=', 2)));
+  const peers = values.peer.map((json) => {
+    const trial: Partial<PeerOptions> = JSON.parse(json);
+    return kafkaStreams({ ...TUNED, ...trial }, json.replaceAll(/["{}]/g, ''));
+  });
   const own = lull({
     variant: values.lull as LullVariant,
     redisUrl: redis.url,
     tiers: values.tiers,
-    environment,
+    environment: Object.fromEntries(values['lull-env'].map((pair) => pair.split('=', 2))),
     nodeOptions: values['node-option'],
   });
-  return [kafkaStreams(peer), own].filter(({ name }) => [name, ''].includes(values.only));
+  return [...peers, own].filter(({ name }) => [name, ''].includes(values.only));
 }
 
 async function runOnce(
@@ -115,10 +117,10 @@ async function runOnce(
   };
   try {
     const [cost, outcome] = await measure(contender, run);
-    const finished = { name: contender.name, cost, verdict: judge(reference, outcome) };
+    const finished = { ...contender, cost, verdict: judge(reference, outcome) };
     const equal = isEqual(finished, reference) ? '' : ' (VOID)';
     console.log(
-      `${contender.name.padEnd(13)} ${Math.round(load.events / cost.cpuSeconds)} events/CPU s, ` +
+      `${contender.label}: ${Math.round(load.events / cost.cpuSeconds)} events/CPU s, ` +
         `${cost.cpuSeconds.toFixed(2)} s CPU, ${cost.wallSeconds.toFixed(2)} s wall, broker ` +
         `${cost.brokerCpuSeconds.toFixed(2)} s CPU, ${Math.round(cost.peakBytes / 1e6)} MB; ` +
         `${told(finished.verdict)}${equal}`,

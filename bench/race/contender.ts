@@ -21,7 +21,9 @@ export interface Run {
 }
 
 export interface Contender {
-  readonly name: string;
+  readonly name: 'lull' | 'kafkaStreams';
+  /** Tells apart those that are tried with several settings. */
+  readonly label: string;
   /** Creates what is the run's own and starts the program. */
   start(run: Run): Promise<Started>;
 }

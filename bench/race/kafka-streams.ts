@@ -48,8 +48,9 @@ export function buildPeer(): void {
   execFileSync('mvn', ['-q', '-B', 'package'], { cwd: DIRECTORY, stdio: 'inherit' });
 }
 
-export function kafkaStreams(options: PeerOptions): Contender {
-  return { name: 'kafkaStreams', start: (run) => start(options, run) };
+export function kafkaStreams(options: PeerOptions, trial: string): Contender {
+  const label = `kafkaStreams ${trial}`.trim();
+  return { name: 'kafkaStreams', label, start: (run) => start(options, run) };
 }
 
 async function start(options: PeerOptions, run: Run): Promise<Started> {
@@ -88,6 +89,8 @@ async function start(options: PeerOptions, run: Run): Promise<Started> {
   let dropped = Number.NaN;
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => {
+    // The virtual machine may have something to say, too.
+    if (!line.startsWith('{')) return;
     const said = JSON.parse(line);
     if ('dropped' in said) dropped = said.dropped;
   });

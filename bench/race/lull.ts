@@ -27,7 +27,7 @@ export interface LullOptions {
 }
 
 export function lull(options: LullOptions): Contender {
-  return { name: 'lull', start: (run) => start(options, run) };
+  return { name: 'lull', label: 'lull', start: (run) => start(options, run) };
 }
 
 async function start(options: LullOptions, run: Run): Promise<Started> {

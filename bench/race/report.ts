@@ -4,7 +4,8 @@ import type { Reference } from './reference.ts';
 import type { Verdict } from './verdict.ts';
 
 export interface Finished {
-  readonly name: string;
+  readonly name: 'lull' | 'kafkaStreams';
+  readonly label: string;
   readonly cost: Cost;
   readonly verdict: Verdict;
 }
@@ -31,17 +32,22 @@ export function isEqual({ name, verdict }: Finished, reference: Reference): bool
   return other <= tolerated && Math.abs(verdict.droppedTooMany) <= tolerated;
 }
 
+/** A peer that has lost or doubled sessions doesn't count; when Lull has, nothing does. */
 export function resultOf(all: readonly Finished[], events: number, reference: Reference): Result {
-  const rates = byName(all, ({ cost }) => events / cost.cpuSeconds);
+  const right = all.filter((finished) => isEqual(finished, reference));
+  const isWrong = all.some((each) => each.name === 'lull' && !right.includes(each));
+  const rates = by('name', right, ({ cost }) => events / cost.cpuSeconds);
   const own = median(rates.get('lull') ?? []);
   const peer = Math.max(...(rates.get('kafkaStreams') ?? []));
-  const medians = (pick: (finished: Finished) => number) =>
-    Object.fromEntries([...byName(all, pick)].map(([name, values]) => [name, median(values)]));
+  const medians = (pick: (finished: Finished) => number) => {
+    const values = [...by('name', right, pick)];
+    return Object.fromEntries(values.map(([name, own]) => [name, round(median(own))]));
+  };
   return {
-    equal: all.every((finished) => isEqual(finished, reference)),
-    ratio: Math.round((own / peer) * 100) / 100,
+    equal: !isWrong && rates.has('kafkaStreams'),
+    ratio: round(own / peer),
     eventsPerCpuSecond: { lull: Math.round(own), kafkaStreams: Math.round(peer) },
-    peakRssMb: medians(({ cost }) => Math.round(cost.peakBytes / 1e6)),
+    peakRssMb: medians(({ cost }) => cost.peakBytes / 1e6),
     brokerCpuSeconds: medians(({ cost }) => cost.brokerCpuSeconds),
   };
 }
@@ -58,12 +64,12 @@ export function tableOf(all: readonly Finished[], events: number): string {
     ['sessions wrong', ({ verdict }) => verdict.wrong.length],
     ['late events too many', ({ verdict }) => verdict.droppedTooMany],
   ];
-  const names = [...new Set(all.map(({ name }) => name))];
+  const labels = [...new Set(all.map(({ label }) => label))];
   const lines = columns.map(([title, pick]) => {
-    const values = byName(all, pick);
-    return [title, ...names.map((name) => spread(values.get(name)!))];
+    const values = by('label', all, pick);
+    return [title, ...labels.map((label) => spread(values.get(label)!))];
   });
-  const rows = [['min / median / max', ...names], ...lines];
+  const rows = [['min / median / max', ...labels], ...lines];
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows
     .map((row) =>
@@ -80,11 +86,19 @@ function spread(values: readonly number[]): string {
 }
 
 function plain(value: number): string {
-  return Math.abs(value) < 100 ? String(Math.round(value * 100) / 100) : String(Math.round(value));
+  return String(Math.abs(value) < 100 ? round(value) : Math.round(value));
 }
 
-function byName(all: readonly Finished[], pick: (finished: Finished) => number) {
-  const groups = Map.groupBy(all, ({ name }) => name);
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+function by(
+  key: 'name' | 'label',
+  all: readonly Finished[],
+  pick: (finished: Finished) => number,
+): Map<string, number[]> {
+  const groups = Map.groupBy(all, (finished) => finished[key]);
   return new Map([...groups].map(([name, own]) => [name, own.map(pick)]));
 }
 
