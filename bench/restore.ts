@@ -110,7 +110,7 @@ else {
   const directory = await mkdtemp(join(tmpdir(), 'lull-restore-'));
   const kafka = await startKafka({ measured: true });
   try {
-    const system = newSystem(kafka, { partitionCount: PARTITIONS });
+    const system = newSystem(kafka, { partitionCount: PARTITIONS, chunkRecords: 20_000 });
     const first = await Instance.start({ system, directory: join(directory, 'first') });
     await fill(first);
     await first.close();

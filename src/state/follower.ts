@@ -12,6 +12,8 @@ export interface FollowerOptions {
   readonly copies: LocalCopies;
   /** A copy that was last current longer ago may have missed deletions, and begins anew. */
   readonly staleAfterMs: number;
+  /** From how many records on they are applied; default 20,000. */
+  readonly chunkRecords?: number | undefined;
   /** A copy can't be kept any more. */
   readonly onFailure: (partition: number, error: unknown) => void;
 }
@@ -237,9 +239,10 @@ export class Follower {
 
   #take(partition: number): RecordBatch[] {
     const batches: RecordBatch[] = [];
+    const { chunkRecords = CHUNK_RECORDS } = this.#options;
     let records = 0;
     let bytes = 0;
-    while (records < CHUNK_RECORDS && bytes < CHUNK_BYTES) {
+    while (records < chunkRecords && bytes < CHUNK_BYTES) {
       const batch = this.#fetcher.take(partition);
       if (batch === undefined) break;
       batches.push(batch);

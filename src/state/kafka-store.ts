@@ -32,6 +32,8 @@ export interface KafkaStoreOptions {
   readonly changelog: ReadyTopic;
   /** Topics that commits may write to, by the name that outputs give. */
   readonly outputs: ReadonlyMap<string, OutputTarget>;
+  /** Records of the changelog that are applied at once; default 20,000. */
+  readonly chunkRecords?: number;
 }
 
 export interface OutputTarget {
@@ -93,9 +95,10 @@ export class KafkaStore implements StateStore {
       cluster,
       changelog,
       copies,
+      chunkRecords: options.chunkRecords,
       staleAfterMs: changelog.deleteRetentionMs / 2,
       onFailure: (partition, error) =>
-        cluster.logger.error({ partition, error }, 'a standby copy is given up'),
+        cluster.logger.error({ err: error, partition }, 'a standby copy is given up'),
     });
     const { signal } = this.#closing;
     this.#committedOffsets = new Questions((partitions) =>
@@ -145,7 +148,8 @@ export class KafkaStore implements StateStore {
     // Who opens a partition hears of it.
     this.#fenced.catch(() => {});
     following.catch((error: unknown) => {
-      this.#options.cluster.logger.error({ error }, 'standby copies are not kept');
+      if (signal.aborted) return;
+      this.#options.cluster.logger.error({ err: error }, 'standby copies are not kept');
     });
   }
 
@@ -305,7 +309,7 @@ export class KafkaStore implements StateStore {
       if (signal.aborted) return;
       const current = new Set([...this.#opened, ...this.#follower.current()]);
       await this.#copies.keepCurrent([...current], clock.nowMs()).catch((error: unknown) => {
-        logger.error({ error }, 'the state can not be written');
+        if (!signal.aborted) logger.error({ err: error }, 'the state can not be written');
       });
     }
   }

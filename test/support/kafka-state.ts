@@ -17,6 +17,8 @@ export interface KafkaSystem {
   readonly outputTopics: readonly string[];
   readonly deleteRetentionMs: number;
   readonly maxBatchBytes: number;
+  /** Small, so that a restore takes many. */
+  readonly chunkRecords: number;
 }
 
 let systems = 0;
@@ -32,6 +34,7 @@ export function newSystem(
     outputTopics: ['sessions', 'late-events'],
     deleteRetentionMs: 7 * 24 * 3600_000,
     maxBatchBytes: 4 << 20,
+    chunkRecords: 10,
     ...options,
   };
 }
@@ -120,6 +123,7 @@ export class Instance {
       inputTopic: `${prefix}user-events`,
       changelog: changelog!,
       outputs: new Map(targets),
+      chunkRecords: system.chunkRecords,
     });
     return new Instance(options, { cluster, store, changelog: changelog!, outputs, readers });
   }
