@@ -40,7 +40,7 @@ export async function runChaos({ seed, nextFault, tell }: ChaosOptions): Promise
     await sleep(SETTLED_MS);
     const lastUsers = lastUserOfEachPartition();
     await load.sendOne(lastUsers);
-    return await verified(system, load, new Set(lastUsers));
+    return await verified(system, load, new Set(lastUsers), tell);
   } catch (error) {
     for (const { name, output } of system.instances) tell(`--- ${name}\n${output.slice(-4000)}`);
     throw error;
@@ -54,6 +54,7 @@ async function verified(
   system: ChaosSystem,
   load: Load,
   lastUsers: ReadonlySet<string>,
+  tell: (line: string) => void,
 ): Promise<Findings> {
   const { kafka, postgres } = system;
   const topic = await kafka.tool('topics', [
@@ -70,6 +71,7 @@ async function verified(
       return await verify(options);
     } catch (error) {
       if (tries === 0) throw error;
+      tell(`not yet: ${String(error).slice(0, 1000)}`);
     }
   }
 }
