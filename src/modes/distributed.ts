@@ -1,6 +1,7 @@
 /** One or more services in one process, on Kafka, Redis and PostgreSQL that others share. */
 import { hostname } from 'node:os';
 import type { Config } from '../config.ts';
+import { LullError } from '../errors.ts';
 import { historyRoutes } from '../http/history-routes.ts';
 import { operationRoutes } from '../http/operation-routes.ts';
 import { rateRoutes } from '../http/rate-routes.ts';
@@ -53,12 +54,18 @@ const LOOK_MS = 100;
 export async function startDistributed(options: DistributedOptions): Promise<DistributedSystem> {
   const { config, lifecycle, clock } = options;
   const metrics = createMetrics();
-  const starting = await serveStart(options, metrics);
+  let step = 'starting';
+  const starting = await serveStart(options, metrics, () => step);
   const port = Number(new URL(starting.url).port);
   const url = advertisedUrl(config, port);
   let parts: Parts;
   try {
-    parts = await openParts({ ...options, metrics, url });
+    parts = await openParts({
+      ...{ ...options, metrics, url },
+      onStep: (next) => {
+        step = next;
+      },
+    });
   } finally {
     await starting.close();
   }
@@ -80,10 +87,17 @@ export async function startDistributed(options: DistributedOptions): Promise<Dis
 }
 
 /** Until everything is there the port says what is waited for. */
-function serveStart({ config, logger }: DistributedOptions, metrics: Metrics): Promise<HttpServer> {
-  const health = () => healthOf([partHealth('start', 'waiting for Kafka, Redis or PostgreSQL')]);
+function serveStart(
+  { config, logger }: DistributedOptions,
+  metrics: Metrics,
+  step: () => string,
+): Promise<HttpServer> {
+  const health = () => healthOf([partHealth('start', step())]);
   return startHttpServer({ ...config, token: null, metrics, logger }, (app) => {
     operationRoutes(app, { health, ready: () => false, metrics });
+    app.all('/*', () => {
+      throw new LullError('not_ready', step());
+    });
   });
 }
 

@@ -35,6 +35,8 @@ export interface PartsOptions extends DistributedOptions {
   readonly metrics: Metrics;
   /** Where other instances reach this one. */
   readonly url: string;
+  /** Called with what is waited for. */
+  readonly onStep: (step: string) => void;
 }
 
 export type ReadyTopics = Readonly<
@@ -58,9 +60,10 @@ export interface Parts extends PartsOptions {
 
 /** Waits for the servers that the services need, and brings topics and tables into being. */
 export async function openParts(options: PartsOptions): Promise<Parts> {
-  const { config, services, clock, logger, lifecycle, metrics } = options;
+  const { config, services, clock, logger, lifecycle, metrics, onStep } = options;
   const { signal } = lifecycle;
   const names = namesOf(config);
+  onStep('waiting for Kafka');
   const cluster = await connectKafka(config, clock, logger, signal);
   lifecycle.add('kafka', () => cluster.close());
   const topics = await readyTopics(options, cluster);
@@ -70,10 +73,12 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   const sessions = await openKafkaReader({ cluster, topic: topics.sessions }, signal);
   lifecycle.add('sessions', () => sessions.close());
   const needsLive = services.has('api-gateway') || services.has('session-processor');
+  onStep('waiting for Redis');
   const live = needsLive ? await openLive(options, events) : null;
   if (live !== null) lifecycle.add('redis', () => live.close());
   // The event-producer asks it whether the past can be seen.
   const needsHistory = services.size > 1 || !services.has('session-processor');
+  onStep('waiting for PostgreSQL');
   const history = needsHistory
     ? await openPostgresHistory({ url: config.databaseUrl, clock, logger, signal })
     : null;
