@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 
-const COMMANDS = ['start', 'run', 'init', 'sessionize', 'simulate', 'config'];
+const COMMANDS = ['start', 'run', 'init', 'sessionize', 'simulate', 'load-test', 'config'];
 
 function lull(parameters: readonly string[], environment: Record<string, string> = {}) {
   const { PATH = '' } = process.env;
