@@ -132,7 +132,7 @@ async function runOnce(
   }
 }
 
-/** All of it lies in the past, and as late as it can: brokers delete what is old by its own time. */
+/** All of it lies in the past, but not long ago: brokers delete what is old by its own time. */
 function loadOptions(): LoadOptions {
   const shape = {
     events: Number(values.events),

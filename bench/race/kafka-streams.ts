@@ -1,4 +1,4 @@
-/** The peer: the Kafka Streams application of bench/peers, built once and run in a JVM of its own. */
+/** The peer: the Kafka Streams application of bench/peers, built once, in a JVM of its own. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
