@@ -322,7 +322,7 @@ export interface Answers {
       /** users that its processor has at hand */
       readonly usersInMemory: number | null;
     }[];
-    /** what became of sessions since the start: opened, merged, closed, amended, revived, settled, capped; empty where no processor is asked */
+    /** what became of sessions since the start; empty where no processor is asked */
     readonly sessions: Readonly<Record<string, number>>;
   };
 }

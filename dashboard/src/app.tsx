@@ -26,7 +26,7 @@ export function App() {
       <a class="skip" href="#main">
         Skip to content
       </a>
-      <header class="bar">
+      <header class="masthead">
         <a class="brand" href="/">
           <img src="/icon.svg" alt="" width="24" height="24" />
           Lull

@@ -10,7 +10,7 @@ export function startScreen(config: Config, url: string, diskBytes: number): str
   return `Lull is running: ${url}
 
 ${config.simulate ? requests(curl, url) : firstEvent(curl, url, config)}
-Look   ${url}/docs for every request, ${url}/metrics for Prometheus
+Look   ${url} in a browser; ${url}/docs for every request
 Data   ${config.dataDir}${size}
 Stop   Ctrl-C
 Reset  rm -rf ${shellWord(config.dataDir)}  (once it has stopped)

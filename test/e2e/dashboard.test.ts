@@ -120,7 +120,7 @@ suite('the dashboard', { ...bound, skip: unless(hasBrowser, NO_BROWSER) }, () =>
     await page.getByLabel('Idle time').selectOption('Idle over 5 min');
     await filtered(['bob', 'bridge']);
     await page.getByLabel('Idle time').selectOption('Any idle time');
-    await page.getByLabel('Events', { exact: true }).selectOption('5 events or more');
+    await page.getByLabel('Events', { exact: true }).selectOption('5+ events');
     await filtered(['busy']);
     await page.getByLabel('Device').selectOption('desktop');
     await shown('No live session fits');

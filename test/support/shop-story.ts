@@ -1,4 +1,4 @@
-/** What a browser is shown in tests: shoppers of today, past and live, and one who plants script. */
+/** What a browser is shown in tests: shoppers, past and live, and one who plants script. */
 import { post, type RunningSystem } from './running-system.ts';
 
 const MINUTE_MS = 60_000;

@@ -69,7 +69,7 @@ const ZONES: readonly Zone[] = [
     ],
   },
   { files: /^src\/modes\//, mayImport: [ANYTHING] },
-  { files: DASHBOARD, mayImport: [DASHBOARD, /^(preact(\/hooks)?|uplot)$/] },
+  { files: DASHBOARD, mayImport: [DASHBOARD, /^(preact(\/hooks)?|uplot(\/.+\.css)?)$/] },
 ];
 
 function implementations(folder: string, ...drivers: RegExp[]): Zone {

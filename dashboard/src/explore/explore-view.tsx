@@ -122,7 +122,12 @@ function linesOf({ metric, points }: Series): { starts: string[]; lines: ChartLi
   const names = all.slice(0, MAX_LINES);
   const lines = names.map((name, index) => ({
     name: NAMES[name] ?? (name === metric ? metric : name),
-    values: points.map(({ values }) => values[name] ?? null),
+    values: points.map(({ values }, at) => {
+      const value = values[name] ?? null;
+      // What has only begun would look like a fall to nothing.
+      const hasBegun = metric === 'revenue' && at === points.length - 1 && value === 0;
+      return hasBegun ? null : value;
+    }),
     ink: INKS[index]!,
   }));
   return { starts: points.map(({ start }) => start), lines };

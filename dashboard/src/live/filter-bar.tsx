@@ -11,11 +11,11 @@ const IDLES = [
   [1800, 'Idle over 30 min'],
 ] as const;
 const MINIMA = [
-  [0, 'Any number of events'],
-  [2, '2 events or more'],
-  [5, '5 events or more'],
-  [10, '10 events or more'],
-  [25, '25 events or more'],
+  [0, 'Any events'],
+  [2, '2+ events'],
+  [5, '5+ events'],
+  [10, '10+ events'],
+  [25, '25+ events'],
 ] as const;
 
 interface FilterBarProps {

@@ -16,7 +16,7 @@ export function samplesOf(text: string): Sample[] {
   });
 }
 
-/** The sum of a counter by one of its labels, the largest first; what was never counted is absent. */
+/** A counter summed by one of its labels, the largest first; without what was never counted. */
 export function sumBy(samples: readonly Sample[], name: string, label: string): [string, number][] {
   const sums = new Map<string, number>();
   for (const sample of samples) {

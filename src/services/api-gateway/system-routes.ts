@@ -33,9 +33,7 @@ const System = Type.Object(
     tierSeconds: Type.Array(Type.Number(), { description: 'how long after the gap it is sent' }),
     partitions: Type.Array(Partition),
     sessions: Type.Record(Type.String(), Type.Integer(), {
-      description:
-        'what became of sessions since the start: opened, merged, closed, amended, revived, ' +
-        'settled, capped; empty where no processor is asked',
+      description: 'what became of sessions since the start; empty where no processor is asked',
     }),
   },
   { description: 'As of now' },
