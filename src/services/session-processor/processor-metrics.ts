@@ -26,7 +26,7 @@ const FATES: readonly (readonly [Fate, string])[] = [
 type Told = Required<Pick<ProcessorOptions, 'onFate' | 'onCommit' | 'onCommitAborted'>>;
 
 /** Defines what is counted, and gives the processor what to call. */
-export function processorMetrics(metrics: Metrics, live: Live): Told {
+export function processorMetrics(metrics: Metrics, live: Pick<Live, 'size'>): Told {
   const events = metrics.counter(
     'lull_events_processed_total',
     'Events by type, what became of them, and why they were refused.',
