@@ -45,7 +45,8 @@ export interface HttpOptions {
 
 /** Of bodies other than events. */
 const BODY_BYTES = 64 * 1024;
-const MAX_CONNECTIONS = 10_000;
+/** With as many streams open, others must still get through. */
+const MAX_CONNECTIONS = 12_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** For a request to arrive whole; answers are not bounded by it. */
 const REQUEST_TIMEOUT_MS = 60_000;

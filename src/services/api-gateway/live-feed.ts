@@ -4,6 +4,8 @@ import type { Live, LiveChange } from '../../live/live.ts';
 const FLUSH_MS = 250;
 /** Changes told in one flush, and those that may wait for theirs. */
 const MAX_FLUSHED = 500;
+/** The more readers there are, the fewer changes: each is written to every one of them. */
+const MAX_FLUSHED_WRITES = 50_000;
 const MAX_PENDING = 10_000;
 
 export interface LiveFeedListener {
@@ -77,7 +79,7 @@ export class LiveFeed {
     this.#lastFlushMs = performance.now();
     for (const change of this.#urgent.values()) this.#listener.changed(change);
     this.#urgent.clear();
-    let room = MAX_FLUSHED;
+    let room = Math.min(MAX_FLUSHED, Math.ceil(MAX_FLUSHED_WRITES / this.#broadReaders));
     for (const [userId, change] of this.#pending) {
       if (room-- === 0) break;
       this.#pending.delete(userId);

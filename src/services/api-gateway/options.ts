@@ -38,7 +38,7 @@ export interface GatewayOptions {
   readonly metrics: Metrics;
   /** The simulator's rate; null when none runs. */
   readonly rate: RateControl | null;
-  /** Streams open at a time. Default 1000. */
+  /** Streams open at a time. Default 10,000. */
   readonly maxStreams?: number;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -7,10 +7,10 @@ import { parameters, REFUSALS, sessionFilters, UserParams } from '../../http/sch
 import type { App } from '../../http/server.ts';
 import type { GatewayOptions } from './options.ts';
 import { SessionStream } from './session-stream.ts';
-import { frameOf, StreamClient } from './stream-client.ts';
+import { frameOf, StreamClient, WaitingRoom } from './stream-client.ts';
 import { STREAM_STATES, type StreamFilter, type StreamState } from './stream-filter.ts';
 
-const MAX_STREAMS = 1000;
+const MAX_STREAMS = 10_000;
 /** What a browser waits before it connects again. */
 const RETRY_MS = 2000;
 
@@ -31,7 +31,9 @@ const ResumeHeaders = Type.Object({
 export function streamRoutes(app: App, options: GatewayOptions): void {
   const { live, sessions, logger, metrics, maxStreams = MAX_STREAMS } = options;
   const stream = new SessionStream(live, sessions, logger);
+  const room = new WaitingRoom();
   metrics.queue('stream_clients', maxStreams, () => stream.size);
+  metrics.queue('stream_waiting_bytes', room.limitBytes, () => room.bytes);
   app.addHook('preClose', (done) => {
     stream.close();
     done();
@@ -49,7 +51,7 @@ export function streamRoutes(app: App, options: GatewayOptions): void {
       'x-accel-buffering': 'no',
     });
     reply.raw.write(`retry: ${RETRY_MS}\n\n`);
-    const client = new StreamClient(reply.raw);
+    const client = new StreamClient(reply.raw, room);
     reply.raw.once('close', () => stream.remove(client));
     stream.add(client, filter, lastEventId);
     return client;
