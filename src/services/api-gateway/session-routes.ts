@@ -24,10 +24,11 @@ export function sessionRoutes(app: App, options: GatewayOptions): void {
     },
     async ({ params, headers }) => {
       const sessionId = checkId('sessionId', params.sessionId);
-      if ((await waitForWrite(options, headers['lull-after'], null)) === 'committed') {
+      const after = headers['lull-after'];
+      if ((await waitForWrite(options, after, null)) === 'committed') {
         throw new LullError('position_pending', 'the live cache has yet to be filled again');
       }
-      const { found, away } = await askLive(live.session(sessionId), lookups);
+      const { found, away } = await askLive(live.session(sessionId, after !== undefined), lookups);
       if (found !== null) return fromLive(found);
       const closed = await history.session(sessionId);
       lookups.other('history', closed !== null);

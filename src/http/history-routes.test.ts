@@ -1,14 +1,15 @@
-/** What the port of session-analytics answers. */
+/** What a port answers that serves history and no gateway, as that of session-analytics. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { closed, TIME_0_MS } from '../../../test/support/history-records.ts';
-import { MemoryHistory } from '../../../test/support/memory-history.ts';
-import type { HttpServer } from '../../http/server.ts';
-import { systemClock } from '../../ops/clock.ts';
-import { healthOf } from '../../ops/health.ts';
-import { createLogger } from '../../ops/logger.ts';
-import { createMetrics } from '../../ops/metrics.ts';
-import { startAnalyticsServer } from './server.ts';
+import { closed, TIME_0_MS } from '../../test/support/history-records.ts';
+import { MemoryHistory } from '../../test/support/memory-history.ts';
+import { systemClock } from '../ops/clock.ts';
+import { healthOf } from '../ops/health.ts';
+import { createLogger } from '../ops/logger.ts';
+import { createMetrics } from '../ops/metrics.ts';
+import { historyRoutes } from './history-routes.ts';
+import { operationRoutes } from './operation-routes.ts';
+import { type HttpServer, startHttpServer } from './server.ts';
 
 let server: HttpServer;
 let isReady = false;
@@ -17,14 +18,17 @@ const history = new MemoryHistory();
 before(async () => {
   const sold = closed('s2', 1, { hasConversion: true, durationSeconds: 10 });
   await history.apply([closed('s1', 1), sold, closed('s3', 1, { userId: 'other' })], []);
-  server = await startAnalyticsServer({
-    ...{ host: '127.0.0.1', port: 0, token: 'secret' },
-    metrics: createMetrics(),
+  const http = {
+    ...{ host: '127.0.0.1', port: 0, token: 'secret', metrics: createMetrics() },
     logger: createLogger('warn', { write: () => {} }),
-    history,
-    clock: { ...systemClock, nowMs: () => TIME_0_MS + 1000 },
-    health: () => healthOf([{ name: 'history', status: 'down', reason: 'no PostgreSQL' }]),
-    ready: () => isReady,
+  };
+  server = await startHttpServer(http, (app) => {
+    operationRoutes(app, {
+      metrics: http.metrics,
+      health: () => healthOf([{ name: 'history', status: 'down', reason: 'no PostgreSQL' }]),
+      ready: () => isReady,
+    });
+    historyRoutes(app, { history, clock: { ...systemClock, nowMs: () => TIME_0_MS + 1000 } });
   });
 });
 after(() => server.close());
