@@ -17,9 +17,9 @@ const folder = makeFolder('metrics');
 let system: RunningSystem;
 
 before(async () => {
-  // Sessions that close while one looks on.
+  // Sessions that close while one looks on: shoppers pause for longer than the gap.
   const definition = ['--gap', '2s', '--tiers', '1s,2s', '--idle', '1s'];
-  const load = ['--backfill', '0s', '--users', '50', '--rate', '100'];
+  const load = ['--backfill', '0s', '--rate', '50'];
   system = await startSystem('--data', folder.path, ...definition, ...load);
   await untilReady(system.url);
 });
