@@ -1,9 +1,12 @@
 /** One session, as it is and as it changes. */
-import { useEffect, useState } from 'preact/hooks';
-import { get } from '../api.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { ApiError, get } from '../api.ts';
 import type { Session } from '../api-types.ts';
 import { openEventStream } from '../event-stream.ts';
 import { type Resource, useResource } from '../resource.ts';
+
+const TRIES = 20;
+const RETRY_MS = 500;
 
 /** What is sent of a session that another absorbed. */
 interface Merged {
@@ -15,7 +18,12 @@ interface Merged {
 /** `absorbed` is called when the session becomes part of another, whose id it is given. */
 export function useSession(sessionId: string, absorbed: (into: string) => void): Resource<Session> {
   const path = `/api/sessions/${encodeURIComponent(sessionId)}`;
-  const asked = useResource(path, (signal) => get('/api/sessions/{sessionId}', path, signal));
+  const wasKnown = useRef(false);
+  const asked = useResource(path, async (signal) => {
+    const session = await load(path, wasKnown.current ? TRIES : 1, signal);
+    wasKnown.current = true;
+    return session;
+  });
   const [told, setTold] = useState<Session | null>(null);
   const { data, reload } = asked;
   const userId = data?.userId;
@@ -23,13 +31,9 @@ export function useSession(sessionId: string, absorbed: (into: string) => void):
 
   useEffect(() => {
     if (userId === undefined) return;
-    let isFirst = true;
     return openEventStream(`/api/sessions/active/${encodeURIComponent(userId)}/stream`, {
-      opened: () => {
-        // What changed while there was no connection.
-        if (!isFirst) reload();
-        isFirst = false;
-      },
+      // What changed while there was no connection, or before there was one.
+      opened: reload,
       told: ({ event, data }) => {
         if (event !== 'session') return;
         const record = JSON.parse(data) as Session | Merged;
@@ -43,4 +47,16 @@ export function useSession(sessionId: string, absorbed: (into: string) => void):
   useEffect(() => setTold(null), [data]);
   const isNewer = told !== null && told.sessionId === shownId;
   return isNewer ? { ...asked, data: told } : asked;
+}
+
+/** One that was there and is not found has been absorbed: history will say by which. */
+async function load(path: string, tries: number, signal: AbortSignal): Promise<Session> {
+  for (let left = tries - 1; ; left--) {
+    try {
+      return await get('/api/sessions/{sessionId}', path, signal);
+    } catch (error) {
+      if (left === 0 || !(error instanceof ApiError) || error.status !== 404) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
 }
