@@ -37,7 +37,10 @@ test('docs/metrics.md has each metric that is served, with its type, labels and 
   );
   const documented = new Map(
     [...rows].map(([, name, type, labels, help]) => {
-      return [name!, { type, labels: labels!.match(/\w+/g) ?? [], help }] as const;
+      return [
+        name!,
+        { type, labels: [...labels!.matchAll(/\w+/g)].map(([label]) => label), help },
+      ] as const;
     }),
   );
   const served = familiesOf(text);
