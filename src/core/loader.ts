@@ -26,7 +26,7 @@ export interface Want {
 }
 
 /** Everything that a partition changed since the last freeze; nothing later can reach into it. */
-export interface Freeze {
+export interface Freeze<Sent = SentRecord> {
   readonly sequence: number;
   readonly clock: number;
   readonly sendingClock: number;
@@ -36,7 +36,7 @@ export interface Freeze {
     readonly fromMinute: number | null;
     readonly toMinute: number | null;
   }[];
-  readonly sent: SentRecord[];
+  readonly sent: Sent[];
   /** Each changed user's record where it has a live session; null where it has none any more. */
   readonly live: { readonly userId: string; readonly session: Uint8Array | null }[];
   readonly users: User[];
@@ -46,8 +46,8 @@ const MINUTE_MS = 60_000;
 const FOREVER = Number.POSITIVE_INFINITY;
 
 /** Moves a partition's users between memory and bytes; does no I/O itself. */
-export class Loader {
-  readonly #partition: Partition;
+export class Loader<Sent = SentRecord> {
+  readonly #partition: Partition<Sent>;
   #frozen = 0;
   #committed = 0;
   /** Sessions whose record has been asked for. */
@@ -55,7 +55,7 @@ export class Loader {
   /** Chunks that came in for sessions whose other chunks are still to come. */
   readonly #chunks = new Map<Session, number[][]>();
 
-  constructor(partition: Partition) {
+  constructor(partition: Partition<Sent>) {
     this.#partition = partition;
   }
 
@@ -104,10 +104,10 @@ export class Loader {
   }
 
   /** Encodes what changed. Until `committed` is called nothing of it leaves memory. */
-  freeze(sendingClock: number): Freeze {
+  freeze(sendingClock: number): Freeze<Sent> {
     const partition = this.#partition;
     const writer = new RecordWriter();
-    const freeze: Freeze = {
+    const freeze: Freeze<Sent> = {
       sequence: ++this.#frozen,
       clock: partition.clock,
       sendingClock,
@@ -125,7 +125,7 @@ export class Loader {
   }
 
   /** The store has it: closed sessions leave memory until something touches them. */
-  committed(freeze: Freeze): void {
+  committed(freeze: Freeze<Sent>): void {
     this.#committed = freeze.sequence;
     for (const user of freeze.users) {
       if (user.frozenIn !== freeze.sequence || user.dirty) continue;
@@ -207,7 +207,7 @@ export class Loader {
     this.#chunks.delete(session);
   }
 
-  #freezeUser(user: User, writer: RecordWriter, freeze: Freeze): void {
+  #freezeUser(user: User, writer: RecordWriter, freeze: Freeze<Sent>): void {
     const { writes } = freeze;
     for (const key of user.takeDeletes()) writes.push({ key, value: null });
     for (let session = user.first; session !== null; session = session.next) {
@@ -233,7 +233,7 @@ export class Loader {
     this.#freezeRecord(user, writer, freeze);
   }
 
-  #freezeRecord(user: User, writer: RecordWriter, freeze: Freeze): void {
+  #freezeRecord(user: User, writer: RecordWriter, freeze: Freeze<Sent>): void {
     let record: Uint8Array | null = null;
     if (user.first !== null) {
       record = encodeUser(writer, user);
@@ -249,7 +249,7 @@ export class Loader {
   }
 
   /** An entry that lies too early does no harm until its minute comes; then it is moved. */
-  #moveDeadline(user: User, freeze: Freeze): void {
+  #moveDeadline(user: User, freeze: Freeze<Sent>): void {
     const due = user.nextDue(this.#partition.definition);
     const toMinute = due === Number.POSITIVE_INFINITY ? null : Math.floor(due / MINUTE_MS);
     const fromMinute = user.storedMinute;

@@ -1,4 +1,7 @@
 /** What the core gives out: sessions as others see them, and what became of each event. */
+import type { SessionDefinition } from './definition.ts';
+import type { Identity } from './describe.ts';
+import type { Session } from './session.ts';
 
 /** A session as in REST, the `sessions` topic, NDJSON and one row of `user_sessions`. */
 export interface SessionRecord {
@@ -73,6 +76,23 @@ export interface MergedRecord {
 }
 
 export type SentRecord = SessionRecord | MergedRecord;
+
+/** What sent sessions are made into at once, since they go on to change. */
+export interface Teller<Sent> {
+  session(...described: Described): Sent;
+  /** `offset` is that of the session's first event, as it is of the described. */
+  merged(record: MergedRecord, offset: number): Sent;
+}
+
+/** A session as it stands; `tier` is the index of the tier whose deadline it has passed. */
+export type Described = readonly [
+  identity: Identity,
+  definition: SessionDefinition,
+  userId: string,
+  session: Session,
+  state: SessionRecord['state'],
+  tier: number | null,
+];
 
 export type CloseReason = 'inactivity' | 'max_duration' | 'max_events' | 'explicit' | 'erased';
 

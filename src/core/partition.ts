@@ -6,7 +6,7 @@ import { describe, type Identity } from './describe.ts';
 import type { Event } from './event.ts';
 import { sessionIdOf } from './hash.ts';
 import { chunkKey, sessionKey } from './keys.ts';
-import type { CloseReason, Fate, SentRecord } from './output.ts';
+import type { CloseReason, Fate, SentRecord, Teller } from './output.ts';
 import { hasMadeUpId, isAnyType, MAX_PACKED_BYTES, packEvent, packedTime } from './packed-event.ts';
 import {
   absorb,
@@ -32,12 +32,19 @@ const HARD_MAX_EVENTS = 1_000_000;
 /** Room for an event that comes unpacked. */
 const SCRATCH = new Uint8Array(MAX_PACKED_BYTES);
 
-export interface PartitionOptions {
+const AS_RECORDS: Teller<SentRecord> = {
+  session: (...described) => describe(...described),
+  merged: (record) => record,
+};
+
+export interface PartitionOptions<Sent = SentRecord> {
   readonly definition: SessionDefinition;
   /** Where its events come from: session ids are made of it. */
   readonly identity: Identity;
   /** Whether a store keeps what is not in memory; without one everything is kept in memory. */
   readonly stored: boolean;
+  /** Without one, sent sessions are told as records. */
+  readonly teller?: Teller<Sent>;
   /** For its sessions' events; where many small partitions follow one another they share it. */
   readonly arena?: Arena;
 }
@@ -57,7 +64,7 @@ export interface PartitionCounts {
  * Decides, and only decides: no I/O, no time of its own, no randomness. Its input is the events
  * in the order of their offsets and the sending clock; everything else follows.
  */
-export class Partition {
+export class Partition<Sent = SentRecord> {
   readonly definition: SessionDefinition;
   readonly identity: Identity;
   readonly users = new Users();
@@ -73,7 +80,8 @@ export class Partition {
   /** The event clock: the highest time accepted; an event moves it to at most its arrival. */
   clock = Number.NEGATIVE_INFINITY;
   /** What was sent since the last `takeSent`, in order. */
-  #sent: SentRecord[] = [];
+  #sent: Sent[] = [];
+  readonly #teller: Teller<Sent>;
   /** Users changed since the last freeze. */
   readonly #dirty: User[] = [];
   readonly #calendar: Deadlines<User>;
@@ -90,9 +98,11 @@ export class Partition {
   readonly #stored: boolean;
   readonly #maxEvents: number;
 
-  constructor(options: PartitionOptions) {
+  constructor(options: PartitionOptions<Sent>) {
     this.definition = options.definition;
     this.identity = options.identity;
+    // `Sent` is something else only where a teller makes it.
+    this.#teller = options.teller ?? (AS_RECORDS as Teller<unknown> as Teller<Sent>);
     this.#stored = options.stored;
     this.arena = options.arena ?? new Arena();
     this.#maxEvents = options.definition.maxEvents || HARD_MAX_EVENTS;
@@ -204,7 +214,7 @@ export class Partition {
   }
 
   /** The sessions sent since the last call, in order. */
-  takeSent(): SentRecord[] {
+  takeSent(): Sent[] {
     const sent = this.#sent;
     this.#sent = [];
     return sent;
@@ -337,13 +347,14 @@ export class Partition {
       absorb(survivor, absorbed);
       user.remove(absorbed);
       this.#forgetRecord(user, absorbed);
-      this.#sent.push({
+      const merged = {
         sessionId: this.sessionId(absorbed.offset),
         userId: user.id,
         state: 'merged',
         mergedInto: this.sessionId(survivor.offset),
         revision,
-      });
+      } as const;
+      this.#sent.push(this.#teller.merged(merged, absorbed.offset));
       for (const other of user.sessions) {
         if (other.previousOffset !== absorbed.offset) continue;
         other.previousOffset = other === survivor ? -1 : survivor.offset;
@@ -410,7 +421,8 @@ export class Partition {
     session.revision++;
     session.changed = false;
     session.dirty = true;
-    this.#sent.push(describe(this.identity, this.definition, user.id, session, state, tier));
+    const { identity, definition } = this;
+    this.#sent.push(this.#teller.session(identity, definition, user.id, session, state, tier));
   }
 
   /** Sends a user's sessions whose deadline has passed, and forgets those that are settled. */

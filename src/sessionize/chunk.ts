@@ -1,6 +1,6 @@
 /** Output of a shard on its way to where the shards' outputs are merged. */
 
-import { JsonBytes } from './json-bytes.ts';
+import { JsonBytes } from '../core/json-bytes.ts';
 
 /** Lines in order of their users; `users[n]` has those from `ends[n - 1]` up to `ends[n]`. */
 export interface OutputChunk {
@@ -34,7 +34,7 @@ export class ChunkWriter {
 
   /** What was written since the last time. */
   take(): OutputChunk {
-    const chunk = { bytes: this.json.take(), users: this.#users, ends: this.#ends };
+    const chunk = { bytes: this.json.takeBuffer(), users: this.#users, ends: this.#ends };
     this.#users = [];
     this.#ends = [];
     return chunk;

@@ -2,12 +2,12 @@
 import { Arena } from '../core/arena.ts';
 import type { SessionDefinition } from '../core/definition.ts';
 import type { Identity } from '../core/describe.ts';
+import type { Described } from '../core/output.ts';
 import { Partition } from '../core/partition.ts';
 import { type Session, tiersPassedAt } from '../core/session.ts';
 import type { User } from '../core/user.ts';
 import { NO_ID } from './decoder.ts';
 import type { EventCursor } from './event-cursor.ts';
-import type { Described } from './session-json.ts';
 
 /** Later than anything: nothing closes, so nothing is late. */
 const NEVER_MS = 2 ** 50;

@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os';
 import type { SessionDefinition } from '../core/definition.ts';
 import { describe } from '../core/describe.ts';
+import { writeSession } from '../core/session-json.ts';
 import { ChunkWriter, type OutputChunk } from './chunk.ts';
 import { Decoder, type LeftOut } from './decoder.ts';
 import type { EventCursor } from './event-cursor.ts';
@@ -14,7 +15,6 @@ import { type Reject, rejectOf, rejectOfLongLine } from './rejects.ts';
 import { type RejectReason, type Row, type RowReader, type RowTaker, USER } from './row.ts';
 import { MergeCursor, Run, writeRun } from './runs.ts';
 import { csvRow } from './session-csv.ts';
-import { writeSession } from './session-json.ts';
 import { zoneToUtc } from './time-zone.ts';
 import { Vocabulary } from './vocabulary.ts';
 
@@ -111,7 +111,10 @@ export class Shard implements RowTaker {
     for (const session of sessionsInOrder(this.#cursor(), definition, clockMs)) {
       if (writer.isFull) yield writer.take();
       if (format === 'csv') writer.json.append(csvRow(describe(...session)));
-      else writeSession(writer.json, session);
+      else {
+        writeSession(writer.json, session);
+        writer.json.append('\n');
+      }
       writer.endLine(session[2]);
       this.#sessions++;
     }

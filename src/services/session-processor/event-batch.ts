@@ -41,7 +41,7 @@ export class EventBatch {
   }
 
   /** Adds what must be read before the events can be applied. */
-  want(loader: Loader, into: Want[]): void {
+  want(loader: Pick<Loader, 'wantFor'>, into: Want[]): void {
     for (const [index, user] of this.users.entries()) {
       if (user !== null) loader.wantFor(user, packedTime(this.bytes, this.starts[index]!), into);
     }

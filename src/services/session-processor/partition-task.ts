@@ -4,7 +4,7 @@
 
 import type { SessionDefinition } from '../../core/definition.ts';
 import { type Freeze, Loader, type Want } from '../../core/loader.ts';
-import type { Fate, SentRecord } from '../../core/output.ts';
+import type { Fate } from '../../core/output.ts';
 import { packedType } from '../../core/packed-event.ts';
 import { Partition, type PartitionCounts } from '../../core/partition.ts';
 import type { User } from '../../core/user.ts';
@@ -20,6 +20,7 @@ import type {
 } from '../../state/state.ts';
 import { EventBatch } from './event-batch.ts';
 import { IN_FUTURE, type Place, refusalRecord, TOO_LATE } from './input.ts';
+import { newestOf, type SentSession, SessionOutputs } from './session-outputs.ts';
 
 export interface TaskOptions {
   readonly partition: number;
@@ -38,10 +39,10 @@ export interface TaskOptions {
 /** A commit on its way: what goes to the store, and what is done once it is there. */
 export interface TaskCommit {
   readonly task: PartitionTask;
-  readonly freeze: Freeze;
+  readonly freeze: Freeze<SentSession>;
   readonly commit: PartitionCommit;
   /** What goes to the `sessions` topic with it. */
-  readonly sent: readonly SentRecord[];
+  readonly sent: readonly SentSession[];
   /** What happened to sessions since the last freeze. */
   readonly changes: PartitionCounts;
 }
@@ -56,11 +57,11 @@ const MINUTE_MS = 60_000;
 
 export class PartitionTask {
   readonly number: number;
-  readonly partition: Partition;
+  readonly partition: Partition<SentSession>;
   /** First input offset that is committed and published; reads that carry a position wait on it. */
   visibleOffset: number;
   readonly #options: TaskOptions;
-  readonly #loader: Loader;
+  readonly #loader: Loader<SentSession>;
   readonly #place: Place;
   #nextOffset: number;
   #frozenOffset: number;
@@ -82,7 +83,8 @@ export class PartitionTask {
     this.#options = options;
     this.number = partition;
     this.#place = { logId: input.logId, partition, partitionCount: input.partitionCount };
-    this.partition = new Partition({ definition, identity: this.#place, stored: true });
+    const teller = new SessionOutputs();
+    this.partition = new Partition({ definition, identity: this.#place, stored: true, teller });
     this.#loader = new Loader(this.partition);
     this.#nextOffset = checkpoint?.nextOffset ?? input.firstOffset(partition);
     this.#frozenOffset = this.#nextOffset;
@@ -158,16 +160,11 @@ export class PartitionTask {
     const { partition } = this.#options;
     const freeze = this.#loader.freeze(this.sendingClock());
     const sent = newestOf(freeze.sent);
-    const sessions = sent.map((record) => ({
-      topic: 'sessions',
-      key: record.userId,
-      value: Buffer.from(JSON.stringify(record)),
-    }));
     const commit: PartitionCommit = {
       partition,
       writes: freeze.writes,
       deadlines: freeze.deadlines,
-      outputs: [...sessions, ...this.#refused],
+      outputs: [...sent, ...this.#refused],
       checkpoint: {
         logId: this.#place.logId,
         nextOffset: this.#nextOffset,
@@ -179,7 +176,7 @@ export class PartitionTask {
     return { task: this, freeze, commit, sent, changes: this.#takeChanges() };
   }
 
-  committed(freeze: Freeze): void {
+  committed(freeze: Freeze<SentSession>): void {
     this.#loader.committed(freeze);
   }
 
@@ -324,14 +321,6 @@ async function reaches(options: TaskOptions, offset: number): Promise<boolean> {
     if (input.endOffset(partition) < offset) await clock.sleep(END_LOOK_MS, signal);
   }
   return true;
-}
-
-/** Of a session sent several times only what was sent last: it is the truth of this commit. */
-function newestOf(sent: readonly SentRecord[]): readonly SentRecord[] {
-  const newest = new Map<string, SentRecord>();
-  for (const record of sent) newest.set(record.sessionId, record);
-  if (newest.size === sent.length) return sent;
-  return sent.filter((record) => newest.get(record.sessionId) === record);
 }
 
 /** The place before the first entry of a minute: no user id is empty. */

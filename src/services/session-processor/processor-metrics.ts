@@ -97,11 +97,14 @@ function commitMetrics(metrics: Metrics): Told['onCommit'] {
     for (const { changes } of commits) {
       for (const [change, count] of Object.entries(changes)) sessions.inc({ change }, count);
     }
-    const records = commits.flatMap((commit) => commit.sent);
-    for (const record of records) {
-      const tier = record.state === 'merged' ? '' : (record.tier ?? '');
-      sent.inc({ state: record.state, tier });
+    // A counter's own look-up for each record would cost more than to send it.
+    const counts = new Map<string, { state: string; tier: string; count: number }>();
+    for (const { state, tier } of commits.flatMap((commit) => commit.sent)) {
+      const count = counts.get(state + tier);
+      if (count === undefined) counts.set(state + tier, { state, tier, count: 1 });
+      else count.count++;
     }
+    for (const { state, tier, count } of counts.values()) sent.inc({ state, tier }, count);
   };
 }
 

@@ -1,24 +1,61 @@
-/** A session as a line of NDJSON: the same as `JSON.stringify` gives, several times faster. */
-import { durationText } from '../core/definition.ts';
-import { channelOf, describe, type Identity } from '../core/describe.ts';
-import type { Figures, MoneyFigure } from '../core/figures.ts';
-import { sessionIdOf } from '../core/hash.ts';
-import { moneyNumber } from '../core/money.ts';
-import type { Session } from '../core/session.ts';
-import { MAX_NAMES, type SmallestNames } from '../core/smallest-names.ts';
+/** A session as JSON in bytes: the same as `JSON.stringify` gives, several times faster. */
+import { durationText } from './definition.ts';
+import { channelOf, describe, type Identity } from './describe.ts';
+import type { Figures, MoneyFigure } from './figures.ts';
+import { sessionIdOf } from './hash.ts';
 import { type JsonBytes, jsonBytes } from './json-bytes.ts';
-import { SESSION_COLUMNS } from './session-csv.ts';
+import { moneyNumber } from './money.ts';
+import type { Described, SessionRecord } from './output.ts';
+import type { Session } from './session.ts';
+import { MAX_NAMES, type SmallestNames } from './smallest-names.ts';
 
-/** What `describe` takes. */
-export type Described = Parameters<typeof describe>;
+/** The names of a session's fields, in their order. */
+export const SESSION_FIELDS = [
+  'sessionId',
+  'userId',
+  'state',
+  'revision',
+  'tier',
+  'closeReason',
+  'startTime',
+  'endTime',
+  'durationSeconds',
+  'eventCount',
+  'eventCounts',
+  'firstEventTimes',
+  'entryPage',
+  'exitPage',
+  'pageViews',
+  'distinctPages',
+  'distinctPagesTruncated',
+  'searches',
+  'addToCarts',
+  'purchases',
+  'revenue',
+  'cartValue',
+  'hasConversion',
+  'firstConversionTime',
+  'referrer',
+  'utm',
+  'channel',
+  'device',
+  'bounced',
+  'engaged',
+  'firstArrival',
+  'lastArrival',
+  'lateCount',
+  'duplicateCount',
+  'endOvertakenCount',
+  'previousSessionId',
+  'trail',
+  'trailTruncated',
+] as const satisfies readonly (keyof SessionRecord)[];
 
-/** Writes the session and a line feed. */
 export function writeSession(json: JsonBytes, described: Described): void {
   const session = described[3];
   const figures = session.figures();
   if (isOrdinary(figures)) writeOrdinary(json, described, session, figures);
   else json.append(JSON.stringify(describe(...described)));
-  json.raw(LINE_FEED);
 }
 
 /**
@@ -35,8 +72,8 @@ function isOrdinary(figures: Figures): boolean {
 
 /** `,"name":` of each field. */
 const KEY = Object.fromEntries(
-  SESSION_COLUMNS.map((column) => [column, jsonBytes(`,"${column}":`)]),
-) as Readonly<Record<(typeof SESSION_COLUMNS)[number], Uint8Array>>;
+  SESSION_FIELDS.map((column) => [column, jsonBytes(`,"${column}":`)]),
+) as Readonly<Record<(typeof SESSION_FIELDS)[number], Uint8Array>>;
 
 const NINE = 0x39;
 /** As in core/describe.ts. */
@@ -214,4 +251,3 @@ const OPEN = jsonBytes('{');
 const COLON = jsonBytes(':');
 const COMMA = jsonBytes(',');
 const CLOSE = jsonBytes('}');
-const LINE_FEED = jsonBytes('\n');
