@@ -40,7 +40,7 @@ export interface ProcessorOptions {
 }
 
 /** Changed users from which a commit is started before its interval is over. */
-const COMMIT_USERS = 20_000;
+const COMMIT_USERS = 50_000;
 /** Longest time between commits while there is more to read, unless told otherwise. */
 const BACKLOG_COMMIT_MS = 1000;
 /** A partition that is further behind has a backlog. */
@@ -170,7 +170,12 @@ export class SessionProcessor implements SessionQuery {
     const { store, clock, onCommit } = this.#options;
     const assignment = this.#assignment;
     const changed = assignment.tasks.filter((task) => task.hasChanges);
-    const commits = await Promise.all(changed.map((task) => task.freeze()));
+    const commits: TaskCommit[] = [];
+    for (const task of changed) {
+      commits.push(await task.freeze());
+      // All of them in one go would keep requests waiting.
+      if (commits.length < changed.length) await setImmediate();
+    }
     if (commits.length === 0 || assignment.isDropped) return;
     const startMs = clock.monotonicMs();
     const positions = await store.commit(commits.map(({ commit }) => commit));
