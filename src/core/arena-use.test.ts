@@ -19,7 +19,7 @@ const DEFINITION: SessionDefinition = { ...DEFAULT_DEFINITION, maxEvents: 60 };
 const steps = fc.array(
   fc.record({
     user: fc.nat(3),
-    minute: fc.nat(3000),
+    minute: fc.nat(700),
     events: fc.constantFrom(1, 1, 1, 50),
     pause: fc.nat(9),
   }),
