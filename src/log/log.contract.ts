@@ -28,6 +28,11 @@ export function record(partition: number, key: string, value: string | Uint8Arra
   return { partition, key, value: typeof value === 'string' ? Buffer.from(value) : value };
 }
 
+/** A record as plain as can be: implementations keep more in theirs, and make parts late. */
+function plain({ offset, arrivalMs, key, value }: LogRecord): LogRecord {
+  return { offset, arrivalMs, key, value: Uint8Array.from(value) };
+}
+
 /** All records from an offset on, in reads of at most `maxBytes`. */
 export async function readAll(
   reader: TopicReader,
@@ -39,7 +44,7 @@ export async function readAll(
   for (let offset = fromOffset; ; ) {
     const some = await reader.read(partition, offset, maxBytes);
     if (some.length === 0) return records;
-    records.push(...some);
+    records.push(...some.map(plain));
     offset = some.at(-1)!.offset + 1;
   }
 }
