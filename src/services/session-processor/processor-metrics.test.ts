@@ -38,7 +38,7 @@ test('sessions count by what happened to them, and as they are sent, by tier', a
   const outputs = [{ topic: 'sessions', key: 'user', value: new Uint8Array(96) }];
   const sent = [
     { state: 'amended', tier: '1h' },
-    { state: 'merged', mergedInto: 'another' },
+    { state: 'merged', tier: '' },
   ];
   const changes = { ...NO_CHANGES, opened: 2, amended: 1 };
   told.onCommit(1, 1, [commitOf({ commit: { writes, outputs }, sent, changes }), commitOf({})]);
