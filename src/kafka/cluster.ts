@@ -2,6 +2,7 @@
  * The brokers: connections by purpose, who leads which partition, who coordinates what, and how
  * long to go on when one of them is away.
  */
+import { isIP } from 'node:net';
 import {
   type API,
   apiVersionsV4,
@@ -17,7 +18,7 @@ import { LullError } from '../errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Logger } from '../ops/logger.ts';
 import { Outage } from '../ops/outage.ts';
-import { CODE, codeOf, describeFailure, mayPass, refusalOf } from './failure.ts';
+import { CODE, codeOf, cutHandshake, describeFailure, mayPass, refusalOf } from './failure.ts';
 
 export interface ClusterOptions {
   /** `host:port` of some brokers, with commas between. */
@@ -94,6 +95,7 @@ export class Cluster {
   #lanes = 0;
   readonly #outage: Outage;
   #failedMs = 0;
+  #alert: unknown = null;
   readonly #closed = new AbortController();
 
   constructor(options: ClusterOptions) {
@@ -160,7 +162,8 @@ export class Cluster {
         return result;
       } catch (error) {
         stopped.throwIfAborted();
-        if (!mayPass(error)) throw this.explain(error);
+        const reason = this.#brokers.size === 0 ? (this.#alert ?? error) : error;
+        if (!mayPass(reason)) throw this.explain(reason);
         this.noteFailure(error, waitMs);
         await this.clock.sleep(waitMs, stopped);
       }
@@ -289,12 +292,22 @@ export class Cluster {
   }
 
   #to(lane: Lane, broker: Broker): Promise<Connection> {
-    return this.#pool(lane).get(broker);
+    return this.#connected(this.#pool(lane).get(broker));
   }
 
   /** Those that are known to be there first, then those that were configured. */
   #any(lane: Lane): Promise<Connection> {
-    return this.#pool(lane).getFirstAvailable([...this.#brokers.values(), ...this.#bootstrap]);
+    const brokers = [...this.#brokers.values(), ...this.#bootstrap];
+    return this.#connected(this.#pool(lane).getFirstAvailable(brokers));
+  }
+
+  /** Once brokers have spoken TLS, one that hangs up on it has died: no wrong setting. */
+  async #connected(connecting: Promise<Connection>): Promise<Connection> {
+    try {
+      return await connecting;
+    } catch (error) {
+      throw this.#brokers.size === 0 ? error : (cutHandshake(error) ?? error);
+    }
   }
 
   #pool(lane: Lane): ConnectionPool {
@@ -306,14 +319,24 @@ export class Cluster {
       requestTimeout: REQUEST_TIMEOUT_MS,
       // Who sends in order waits for answers himself.
       maxInflights: 1000,
-      ...(tls === undefined ? {} : { tls }),
+      // Brokers behind one address are told apart by the name in the handshake; addresses are none.
+      ...(tls === undefined ? {} : { tls, tlsServerName: this.#bootstrap.every(isNamed) }),
       ...(sasl === undefined ? {} : { sasl }),
     });
-    // A connection says so each time it fails; requests say it too, and there it is heard.
-    pool.on('connecting', ({ connection }) => connection.on('error', () => {}));
+    // A connection says so each time it fails; requests say it too, and there it is heard, but for
+    // a certificate that the broker refuses: TLS 1.3 says that once the handshake is done.
+    pool.on('connecting', ({ connection }) => {
+      connection.on('error', (error) => {
+        if (refusalOf(error) !== null) this.#alert = error;
+      });
+    });
     this.#pools.set(lane, pool);
     return pool;
   }
+}
+
+function isNamed({ host }: Broker): boolean {
+  return isIP(host) === 0;
 }
 
 function tooOld(servers: string, found: string): LullError {

@@ -1,5 +1,11 @@
 /** What went wrong with a request to Kafka: passing, for ever, or the caller's own affair. */
-import { AuthenticationError, GenericError, ResponseError, UserError } from '@platformatic/kafka';
+import {
+  AuthenticationError,
+  GenericError,
+  NetworkError,
+  ResponseError,
+  UserError,
+} from '@platformatic/kafka';
 
 /** Kafka's error codes that somebody here decides by. */
 export const CODE = {
@@ -66,6 +72,19 @@ export function refusalOf(error: unknown): string | null {
     if (typeof code === 'string' && TLS_REFUSED.test(code)) return `${code}: ${each.message}`;
   }
   return null;
+}
+
+/**
+ * A failure that may pass, where the error is a hang-up in the middle of the TLS handshake: the
+ * driver takes that for a broker that speaks no TLS. Null for any other.
+ */
+export function cutHandshake(error: unknown): Error | null {
+  const cut = withCauses(error).find((each) => {
+    return (
+      each instanceof UserError && (each.cause as NodeJS.ErrnoException)?.code === 'ECONNRESET'
+    );
+  });
+  return cut === undefined ? null : new NetworkError('the broker hung up on the TLS handshake');
 }
 
 /** The innermost reasons, for people. */

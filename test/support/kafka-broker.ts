@@ -15,11 +15,13 @@ const SCRIPT = join(import.meta.dirname, '../../../shared/kafka/kafka');
 
 export interface KafkaClusterOptions {
   readonly brokers?: 1 | 3;
-  /** Of the brokers, as in server.properties. */
-  readonly settings?: Readonly<Record<string, string | number>>;
+  /** Of the brokers, as in server.properties; may make use of a lone broker's free ports. */
+  readonly settings?: BrokerSettings | ((port: number) => BrokerSettings);
   /** To be measured: with memory and with a compiler that takes its time. */
   readonly measured?: boolean;
 }
+
+export type BrokerSettings = Readonly<Record<string, string | number>>;
 
 export interface KafkaCluster {
   /** `host:port` of each broker, with commas between. */
@@ -51,11 +53,14 @@ export async function startKafka(options: KafkaClusterOptions = {}): Promise<Kaf
   const directory = mkdtempSync(join(tmpdir(), 'lull-kafka-'));
   const guard = spawnGuard(directory);
   const port = await freePorts(count);
-  const settings = Object.entries(options.settings ?? {}).map((pair) => pair.join('='));
+  const { settings: given = {} } = options;
+  const settings = typeof given === 'function' ? given(port) : given;
   const environment = {
     ...process.env,
     KAFKA_HEAP: options.measured ? '1g' : '384m',
-    KAFKA_EXTRA: settings.join('\n'),
+    KAFKA_EXTRA: Object.entries(settings)
+      .map((pair) => pair.join('='))
+      .join('\n'),
     // Brokers of tests live for seconds: compile quickly rather than well.
     ...(options.measured ? {} : { JAVA_TOOL_OPTIONS: '-XX:TieredStopAtLevel=1' }),
   };
@@ -107,13 +112,15 @@ function spawnGuard(directory: string): { release(): Promise<void> } {
   };
 }
 
-/** A base port for which those of all nodes are free: each takes two, ten apart. */
+/** A base port for which those of all nodes are free: each has five, ten apart, and takes two. */
 async function freePorts(count: number): Promise<number> {
   for (;;) {
     // Below the ports that systems give to outgoing connections.
     const base = 15_000 + Math.floor(Math.random() * 15_000);
     const ports = Array.from({ length: count }, (_, node) => base + 10 * node);
-    const free = await Promise.all(ports.flatMap((port) => [isFree(port), isFree(port + 1)]));
+    const free = await Promise.all(
+      ports.flatMap((port) => [0, 1, 2, 3, 4].map((next) => isFree(port + next))),
+    );
     if (free.every(Boolean)) return base;
   }
 }
