@@ -3,7 +3,6 @@ import { VizLegendOptionsBuilder } from '@grafana/grafana-foundation-sdk/common'
 import {
   type Dashboard,
   DashboardBuilder,
-  DatasourceVariableBuilder,
   RowBuilder,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus';
@@ -30,7 +29,8 @@ export interface Row {
 /** Half the width of a page. */
 const WIDTH = 12;
 const HEIGHT = 8;
-const DATA_SOURCE = { type: 'prometheus', uid: `\${datasource}` };
+/** As provisioning/datasources names it. */
+const DATA_SOURCE = { type: 'prometheus', uid: 'prometheus' };
 
 export function dashboard(uid: string, title: string, rows: readonly Row[]): Dashboard {
   const builder = new DashboardBuilder(`Lull: ${title}`)
@@ -39,10 +39,7 @@ export function dashboard(uid: string, title: string, rows: readonly Row[]): Das
     .readonly()
     .timezone('browser')
     .time({ from: 'now-1h', to: 'now' })
-    .refresh('5s')
-    .withVariable(
-      new DatasourceVariableBuilder('datasource').label('Prometheus').type('prometheus'),
-    );
+    .refresh('5s');
   for (const row of rows) {
     if (row.title !== null) builder.withRow(new RowBuilder(row.title));
     for (const panel of row.panels) builder.withPanel(lines(panel));
