@@ -11,6 +11,12 @@ export const KAFKA_PASSWORD = 'kafka-secret-4711';
 
 const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'];
 
+/** Everything needs a right, but for those who come without TLS and SASL: the broker, the tests. */
+const GUARDED: BrokerSettings = {
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'super.users': 'User:ANONYMOUS',
+};
+
 export interface SecuredKafka {
   /** `host:port`, by protocol. */
   readonly servers: Readonly<Record<'SSL' | 'SASL_SSL' | 'SASL_PLAINTEXT' | 'PLAINTEXT', string>>;
@@ -23,17 +29,20 @@ export interface SecuredKafka {
   stop(): Promise<void>;
 }
 
-export async function startSecuredKafka(): Promise<SecuredKafka> {
+/** `rights`: those that the user has, as options of kafka-acls, one list each; without it, all. */
+export async function startSecuredKafka(rights?: readonly string[]): Promise<SecuredKafka> {
   const folder = mkdtempSync(join(tmpdir(), 'lull-secured-'));
   const certificate = await makeCertificate(folder, 'broker', ['IP:127.0.0.1']);
   const ours = await makeCertificate(folder, 'client', ['DNS:client']);
   let base = 0;
   const settings = (port: number) => {
     base = port;
-    return securedSettings(port, certificate, ours);
+    const guarded = rights === undefined ? {} : GUARDED;
+    return { ...securedSettings(port, certificate, ours), ...guarded };
   };
   const kafka = await startKafka({ settings });
   await addUser(kafka);
+  for (const right of rights ?? []) await addRight(kafka, right);
   const at = (offset: number) => `127.0.0.1:${base + offset}`;
   return {
     kafka,
@@ -85,4 +94,11 @@ async function addUser(kafka: KafkaCluster): Promise<void> {
       ...['--entity-name', KAFKA_USER, '--add-config', `${mechanism}=[password=${KAFKA_PASSWORD}]`],
     ]);
   }
+}
+
+async function addRight(kafka: KafkaCluster, right: string): Promise<void> {
+  await kafka.tool('org.apache.kafka.tools.AclCommand', [
+    ...['--bootstrap-server', kafka.bootstrapServers, '--add', '--force'],
+    ...['--allow-principal', `User:${KAFKA_USER}`, ...right.split(' ')],
+  ]);
 }
