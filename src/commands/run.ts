@@ -64,7 +64,7 @@ Instances on one machine need a --port and a --data of their own.`,
 
 /** Resolves when a signal has stopped it; rejects when it can't start or go on. */
 async function serve(options: Omit<DistributedOptions, 'onBackfill'>): Promise<void> {
-  const { config, services, lifecycle } = options;
+  const { config, services, lifecycle, logger } = options;
   const report = new Report(process.stderr, systemClock);
   let backfill: BackfillProgress | null = null;
   const { startDistributed } = await import('../modes/distributed.ts');
@@ -76,6 +76,10 @@ async function serve(options: Omit<DistributedOptions, 'onBackfill'>): Promise<v
     },
   });
   console.log(runScreen(config, services, system.url));
+  logger.info(
+    { url: system.url, services: [...services], data: config.dataDir },
+    'Lull is running',
+  );
   const ready = system.ready.then(() => {
     if (lifecycle.signal.aborted) return;
     report.line(backfill === null ? 'Ready' : `${backfillLine(backfill)}. Ready`);

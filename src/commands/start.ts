@@ -63,6 +63,7 @@ async function serve(
   // Until here a signal simply ends the process: nothing that it took has been acknowledged yet.
   lifecycle.stopOnSignals();
   console.log(startScreen(config, system.url, await system.diskBytes()));
+  logger.info({ url: system.url, data: config.dataDir }, 'Lull is running');
   const ready = system.ready.then(async () => {
     if (lifecycle.signal.aborted) return;
     const filled = backfill === null ? '' : `${backfillLine(backfill)}. `;

@@ -1,12 +1,14 @@
 /** Bad situations of the embedded system: what it says, and that no acknowledged event is lost. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   eventually,
   get,
   MAIN,
+  makeFolder,
   post,
   type RunningSystem,
   startSystem,
@@ -21,6 +23,8 @@ const USERS = Array.from({ length: 20 }, (_, user) => `user-${user}`);
 const DEFINITION = ['--gap', '2s', '--grace', '1s', '--tiers', '1s,60s', '--idle', '1s'];
 const DISK_MEGABYTES = 400;
 const FULL_MS = 5000;
+/** What comes sooner counts as the same one: a terminal and npm both pass it on. */
+const SECOND_SIGNAL_MS = 1000;
 
 test('a full disk: refused with the reason, and all is there once there is room', {
   ...bound,
@@ -92,4 +96,24 @@ test('a disk without room for empty stores: one line', {
   disk.remove();
   assert.deepEqual([status, stdout], [1, '']);
   assert.match(stderr, /^lull: the disk of [^\n]* has \d+ MB left; 100 MB are needed; [^\n]*\n$/);
+});
+
+test('a first signal waits for what is under way, a second one does not', bound, async () => {
+  const folder = makeFolder('signals');
+  const system = await startSystem('--no-simulate', '--data', folder.path);
+  const { hostname, port } = new URL(system.url);
+  const stuck = connect(Number(port), hostname).on('error', () => {});
+  try {
+    await untilReady(system.url);
+    // A request whose end doesn't come would be waited for, for five seconds.
+    stuck.write('POST /api/events HTTP/1.1\r\nHost: lull\r\nContent-Length: 100\r\n\r\n[');
+    await sleep(200);
+    void system.end('SIGTERM');
+    await sleep(SECOND_SIGNAL_MS);
+    assert.deepEqual(await system.end('SIGTERM'), [130, null]);
+  } finally {
+    stuck.destroy();
+    await system.end('SIGKILL');
+    folder.remove();
+  }
 });
