@@ -1,4 +1,4 @@
-/** Docker as the rehearsals use it: the machine's own, or the engine that ../shared/compose starts. */
+/** Docker for the rehearsals: the machine's own, or the engine that ../shared/compose starts. */
 import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -11,15 +11,16 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { unless } from '../support/prerequisite.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SHARED = join(ROOT, '../shared');
 
 export interface Docker {
-  /** Runs it in bash, in the project's folder, and resolves with what it says; rejects if it fails. */
+  /** Runs it in bash, in the project's folder; resolves with what it says, rejects if it fails. */
   sh(command: string, input?: string): Promise<string>;
-  /** The same at a terminal, as `docker exec -it` wants it; the input is typed. */
+  /** The same at a terminal, as `docker exec -it` wants it; the input is typed, colours are lost. */
   type(command: string, input?: string): Promise<string>;
   /** Ends what was started for it. */
   stop(): Promise<void>;
@@ -74,12 +75,11 @@ function dockerOf(environment: NodeJS.ProcessEnv, stop: () => Promise<void>): Do
     sh: (command, input) =>
       run(['bash', '-c', `set -euo pipefail\n${command}`], environment, input),
     // A large terminal, so that nothing is shown page by page.
-    type: (command, input) =>
-      run(
-        ['script', '-qefc', `stty rows 5000 cols 500; ${command}`, '/dev/null'],
-        { ...environment, SHELL: '/bin/bash' },
-        input,
-      ),
+    type: async (command, input) => {
+      const terminal = ['script', '-qefc', `stty rows 5000 cols 500; ${command}`, '/dev/null'];
+      const said = await run(terminal, { ...environment, SHELL: '/bin/bash' }, input);
+      return stripVTControlCharacters(said);
+    },
     stop,
   };
 }

@@ -1,4 +1,4 @@
-/** deploy/cluster.yaml by the real `docker compose`: a processor dies, then a broker; nothing is lost. */
+/** deploy/cluster.yaml by the real `docker compose`: a processor and a broker die, no event does. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { eventually, get, post } from '../support/running-system.ts';

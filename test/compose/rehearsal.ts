@@ -34,7 +34,8 @@ interface Active {
 
 /** What each block of the brief must say, by a part of it. */
 const ANSWERS: readonly [part: string, answer: RegExp][] = [
-  ['/health', /"status":"ok"/],
+  ['3000/api/health', /"ok": true|"database": "ok"/],
+  ['8080/health', /"status":"ok"/],
   ['test-sessionization.sh', /\b0 failed\b/],
   ['load-test.sh', /./],
   ['/api/sessions/active/', /"(userId|code)"/],
@@ -47,7 +48,6 @@ const ANSWERS: readonly [part: string, answer: RegExp][] = [
   ['redis-cli', /keyspace_hits:\d+/],
   ['pg_stat_statements', /userid/],
   ['9090', /Ready/],
-  ['3000', /"ok": true|"database": "ok"/],
   ['du -sh', /\d+\S*\s+\/data/],
 ];
 /** Each in its turn, further down. */

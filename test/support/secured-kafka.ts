@@ -1,4 +1,4 @@
-/** A broker that asks who is there: over TLS, by SASL, by certificate, each on a port of its own. */
+/** A broker that asks who is there, by SASL and by certificate, each on a port of its own. */
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
