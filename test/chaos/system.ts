@@ -91,7 +91,7 @@ async function allReady(instances: readonly Instance[], withinMs: number): Promi
   }
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
