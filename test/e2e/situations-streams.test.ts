@@ -1,6 +1,6 @@
 /**
  * Streams that are read slowly or not at all: what waits for them is bounded, and they are let go.
- * STREAMS=9000 node --test test/e2e/situations-streams.test.ts has as many as one process can hold.
+ * STREAMS=1000 node --test test/e2e/situations-streams.test.ts has more of them.
  */
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
