@@ -1,4 +1,4 @@
-/** `lull load-test`: a rate of events against a running system, and whether it keeps its promises. */
+/** `lull load-test`: a rate of events against a running system, and what comes of it. */
 import { randomInt } from 'node:crypto';
 import { LullError } from '../errors.ts';
 import { systemClock } from '../ops/clock.ts';
