@@ -1,4 +1,4 @@
-/** What can happen to a distributed system; each fault is over, and everything back, when it resolves. */
+/** What can happen to a distributed system; a fault resolves when all is started again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instance, Service } from './instances.ts';
 import { type ChaosSystem, DEFINITION, SESSION_TIMEOUT_MS } from './system.ts';

@@ -20,7 +20,7 @@ const SHARED = join(ROOT, '../shared');
 export interface Docker {
   /** Runs it in bash, in the project's folder; resolves with what it says, rejects if it fails. */
   sh(command: string, input?: string): Promise<string>;
-  /** The same at a terminal, as `docker exec -it` wants it; the input is typed, colours are lost. */
+  /** The same at a terminal, as `docker exec -it` wants it; input is typed, colours are lost. */
   type(command: string, input?: string): Promise<string>;
   /** Ends what was started for it. */
   stop(): Promise<void>;

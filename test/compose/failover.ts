@@ -1,4 +1,4 @@
-/** deploy/cluster.yaml by the real `docker compose`: a processor and a broker die, no event does. */
+/** deploy/cluster.yaml by the real `docker compose`: a processor and a broker die, no event. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { eventually, get, post } from '../support/running-system.ts';

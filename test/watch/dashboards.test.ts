@@ -1,4 +1,4 @@
-/** Grafana's dashboards: their files are those that the code makes, and the brief's four are first. */
+/** Grafana's dashboards: their files are those that the code makes, the brief's four first. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-/** What the processor counts: events once they are committed, sessions, and how partitions stand. */
+/** What the processor counts: events once committed, sessions, and how partitions stand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Clock, systemClock } from '../../ops/clock.ts';
