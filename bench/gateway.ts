@@ -6,7 +6,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -19,9 +18,9 @@ import { createLogger } from '../src/ops/logger.ts';
 import { createMetrics } from '../src/ops/metrics.ts';
 import { startApiGateway } from '../src/services/api-gateway/gateway.ts';
 import { MemoryHistory } from '../test/support/memory-history.ts';
+import { Connection, quantile, request, sendAtRate } from './http-load.ts';
 
 const READS_PER_SECOND = 1000;
-const READ_CONNECTIONS = 32;
 const READ_ROUND_MS = 5000;
 const READ_ROUNDS = 5;
 const WRITE_CONNECTIONS = 8;
@@ -138,7 +137,8 @@ async function compareReads(empty: string, system: string): Promise<void> {
   ].map((target) => ({ ...target, p50s: [] as number[], p99s: [] as number[] }));
   for (let round = -1; round < READ_ROUNDS; round++) {
     for (const { url, path, p50s, p99s } of targets) {
-      const latencies = await sendAtRate(url, request('GET', path), READ_ROUND_MS);
+      const bytes = request('GET', path);
+      const { latencies } = await sendAtRate(url, () => bytes, READS_PER_SECOND, READ_ROUND_MS);
       if (round < 0) continue;
       p50s.push(quantile(latencies, 0.5));
       p99s.push(quantile(latencies, 0.99));
@@ -188,55 +188,6 @@ function batchBody(batch: number): Buffer {
   return Buffer.from(JSON.stringify(events));
 }
 
-function request(method: string, path: string, body?: Buffer): Buffer {
-  const head =
-    `${method} ${path} HTTP/1.1\r\nHost: bench\r\n` +
-    (body === undefined ? '\r\n' : `Content-Length: ${body.length}\r\n\r\n`);
-  return body === undefined ? Buffer.from(head) : Buffer.concat([Buffer.from(head), body]);
-}
-
-/** One keep-alive connection with one request at a time, read just far enough to know its end. */
-class Connection {
-  readonly #socket: Socket;
-  #received = '';
-  #answered: ((status: number) => void) | null = null;
-
-  static async open(url: string): Promise<Connection> {
-    const { hostname, port } = new URL(url);
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-    await once(socket, 'connect');
-    return new Connection(socket);
-  }
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.setEncoding('latin1');
-    socket.on('data', (chunk: string) => this.#take(chunk));
-  }
-
-  send(bytes: Buffer): Promise<number> {
-    this.#socket.write(bytes);
-    return new Promise((resolve) => {
-      this.#answered = resolve;
-    });
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-
-  #take(chunk: string): void {
-    this.#received += chunk;
-    const headEnd = this.#received.indexOf('\r\n\r\n');
-    if (headEnd < 0) return;
-    const length = Number(/content-length: (\d+)/i.exec(this.#received)?.[1]);
-    if (this.#received.length < headEnd + 4 + length) return;
-    const status = Number(this.#received.slice(9, 12));
-    this.#received = '';
-    this.#answered!(status);
-  }
-}
-
 async function sendInTurn(url: string, requests: readonly Buffer[], durationMs: number) {
   const latencies: number[] = [];
   const startMs = performance.now();
@@ -245,7 +196,7 @@ async function sendInTurn(url: string, requests: readonly Buffer[], durationMs: 
     const connection = await Connection.open(url);
     while (performance.now() - startMs < durationMs) {
       const sentMs = performance.now();
-      const status = await connection.send(requests[next++ % requests.length]!);
+      const { status } = await connection.send(requests[next++ % requests.length]!);
       if (status >= 300) throw new Error(`answered ${status}`);
       latencies.push(performance.now() - sentMs);
     }
@@ -255,31 +206,6 @@ async function sendInTurn(url: string, requests: readonly Buffer[], durationMs: 
   return { latencies, seconds: (performance.now() - startMs) / 1000 };
 }
 
-async function sendAtRate(url: string, bytes: Buffer, durationMs: number): Promise<number[]> {
-  const free: Connection[] = [];
-  for (let index = 0; index < READ_CONNECTIONS; index++) free.push(await Connection.open(url));
-  const all = [...free];
-  const latencies: number[] = [];
-  const startMs = performance.now();
-  const total = (durationMs / 1000) * READS_PER_SECOND;
-  let sent = 0;
-  while (latencies.length < total) {
-    const elapsedMs = performance.now() - startMs;
-    while (sent < total && free.length > 0 && (sent * 1000) / READS_PER_SECOND <= elapsedMs) {
-      const dueMs = startMs + (sent++ * 1000) / READS_PER_SECOND;
-      const connection = free.pop()!;
-      void connection.send(bytes).then((status) => {
-        if (status >= 300) throw new Error(`answered ${status}`);
-        latencies.push(performance.now() - dueMs);
-        free.push(connection);
-      });
-    }
-    await setTimeout(1);
-  }
-  for (const connection of all) connection.close();
-  return latencies;
-}
-
 /** CPU time of the process that serves there. */
 async function cpuSeconds(url: string): Promise<number> {
   const metrics = await (await fetch(`${url}/metrics`)).text();
@@ -287,12 +213,6 @@ async function cpuSeconds(url: string): Promise<number> {
   if (total !== undefined) return Number(total);
   const { user, system } = (await (await fetch(`${url}/cpu`)).json()) as NodeJS.CpuUsage;
   return (user + system) / 1e6;
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((one, other) => one - other);
-  const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
-  return Number(value.toFixed(2));
 }
 
 const role = process.argv[2];
