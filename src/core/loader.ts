@@ -54,9 +54,17 @@ export class Loader<Sent = SentRecord> {
   readonly #asked = new Set<Session>();
   /** Chunks that came in for sessions whose other chunks are still to come. */
   readonly #chunks = new Map<Session, number[][]>();
+  #absentThrough: number;
 
-  constructor(partition: Partition<Sent>) {
+  /** `isStored`: whether the store has users of the partition already. */
+  constructor(partition: Partition<Sent>, isStored = false) {
     this.#partition = partition;
+    this.#absentThrough = isStored ? FOREVER : Number.NEGATIVE_INFINITY;
+  }
+
+  /** Beyond this minute the stored deadline index names nobody but users who are in memory. */
+  get absentThrough(): number {
+    return this.#absentThrough;
   }
 
   /**
@@ -155,8 +163,10 @@ export class Loader<Sent = SentRecord> {
           ? user.first === null
           : user.storedMinute > Math.floor(reached / MINUTE_MS);
       users.delete(user.id);
-      if (clean && named && !user.recent) user.leave();
-      else {
+      if (clean && named && !user.recent) {
+        this.#absentThrough = Math.max(this.#absentThrough, user.storedMinute ?? 0);
+        user.leave();
+      } else {
         user.recent = false;
         users.set(user.id, user);
       }

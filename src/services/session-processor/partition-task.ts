@@ -85,7 +85,7 @@ export class PartitionTask {
     this.#place = { logId: input.logId, partition, partitionCount: input.partitionCount };
     const teller = new SessionOutputs();
     this.partition = new Partition({ definition, identity: this.#place, stored: true, teller });
-    this.#loader = new Loader(this.partition);
+    this.#loader = new Loader(this.partition, checkpoint !== null);
     this.#nextOffset = checkpoint?.nextOffset ?? input.firstOffset(partition);
     this.#frozenOffset = this.#nextOffset;
     this.visibleOffset = this.#nextOffset;
@@ -300,6 +300,9 @@ export class PartitionTask {
   /** Returns the place reached: the last entry, or the start of the next minute. */
   async #loadDueAfter(after: DeadlineEntry | null, untilMinute: number): Promise<DeadlineEntry> {
     if (after !== null && after.minute > untilMinute) return after;
+    // Users in memory are found by their own deadlines.
+    const from = after?.minute ?? Number.NEGATIVE_INFINITY;
+    if (from > this.#loader.absentThrough) return startOf(untilMinute + 1);
     const { store, partition } = this.#options;
     const due = await store.dueUsers(partition, after, untilMinute, SWEEP_USERS);
     await this.#load(
