@@ -11,8 +11,9 @@ import type { ProcessorOptions } from './session-processor.ts';
 const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 const COMMIT_BYTES = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 
+const OTHER = 'OTHER';
 /** Names that have a label of their own; any other type is counted as OTHER. */
-const TYPES = new Set(['PAGE_VIEW', 'CLICK', 'ADD_TO_CART', 'SEARCH', 'PURCHASE']);
+const TYPES = ['PAGE_VIEW', 'CLICK', 'ADD_TO_CART', 'SEARCH', 'PURCHASE', OTHER];
 
 /** Each with the reason that it has, or usually has; others come to be when they are needed. */
 const FATES: readonly (readonly [Fate, string])[] = [
@@ -22,6 +23,13 @@ const FATES: readonly (readonly [Fate, string])[] = [
   ['late', 'too_late'],
   ['rejected', 'timestamp_in_future'],
 ];
+
+/** What became of events, and of how many since the last commit, by type. */
+interface Outcome {
+  readonly fate: Fate;
+  readonly reason: string;
+  readonly counts: Map<string, number>;
+}
 
 type Told = Required<Pick<ProcessorOptions, 'onFate' | 'onCommit' | 'onCommitAborted'>>;
 
@@ -33,7 +41,7 @@ export function processorMetrics(metrics: Metrics, live: Pick<Live, 'size'>): To
     ['type', 'fate', 'reason'],
   );
   // What begins at 0 has a rate from its first event on.
-  for (const type of [...TYPES, 'OTHER']) {
+  for (const type of TYPES) {
     for (const [fate, reason] of FATES) events.inc({ type, fate, reason }, 0);
   }
   const aborted = metrics.counter(
@@ -47,21 +55,27 @@ export function processorMetrics(metrics: Metrics, live: Pick<Live, 'size'>): To
     async (gauge) => gauge.set(await live.size()),
   );
   const observe = commitMetrics(metrics);
-  // A counter's own look-up by labels costs more than an event.
-  const counted = new Map<string, { type: string; fate: Fate; reason: string; count: number }>();
+  // By reason, or else by fate: no two fates have a reason in common. A counter's own look-up by
+  // labels costs more than an event.
+  const outcomes = new Map<string, Outcome>();
   return {
     onFate: (fate, eventType, reason) => {
-      const type = TYPES.has(eventType) ? eventType : 'OTHER';
-      const key = `${type} ${fate} ${reason}`;
-      const count = counted.get(key);
-      if (count === undefined) counted.set(key, { type, fate, reason, count: 1 });
-      else count.count++;
+      let outcome = outcomes.get(reason || fate);
+      if (outcome === undefined) {
+        outcome = { fate, reason, counts: new Map(TYPES.map((type) => [type, 0])) };
+        outcomes.set(reason || fate, outcome);
+      }
+      const { counts } = outcome;
+      const type = counts.has(eventType) ? eventType : OTHER;
+      counts.set(type, counts.get(type)! + 1);
     },
     onCommit: (users, durationMs, commits) => {
-      for (const { type, fate, reason, count } of counted.values()) {
-        events.inc({ type, fate, reason }, count);
+      for (const { fate, reason, counts } of outcomes.values()) {
+        for (const [type, count] of counts) {
+          if (count > 0) events.inc({ type, fate, reason }, count);
+        }
       }
-      counted.clear();
+      outcomes.clear();
       observe(users, durationMs, commits);
     },
     onCommitAborted: () => aborted.inc(),
