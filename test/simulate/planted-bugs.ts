@@ -90,6 +90,22 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       to: 'if (tiersPassed >= 1) {',
     },
   },
+  {
+    name: 'stored deadlines of users that were let go are not looked at',
+    patch: {
+      file: 'core/loader.ts',
+      from: 'this.#absentThrough = Math.max(this.#absentThrough, user.storedMinute ?? 0);',
+      to: '',
+    },
+  },
+  {
+    name: 'stored deadlines are not looked at after a restart',
+    patch: {
+      file: 'services/session-processor/partition-task.ts',
+      from: 'new Loader(this.partition, checkpoint !== null)',
+      to: 'new Loader(this.partition)',
+    },
+  },
 ];
 
 /** Runs `use` on a copy of `src/` with the patch, as long as it takes. */
