@@ -222,10 +222,10 @@ async function compareKept(
   { kafka, environment }: SharedServers,
   dataDir: string,
 ): Promise<Omit<Findings, 'events'>> {
-  const [topic, lateTopic] = [
-    await readTopic(kafka, 'sessions', PARTITIONS),
-    await readTopic(kafka, 'late-events', PARTITIONS),
-  ];
+  const [topic, lateTopic] = await Promise.all([
+    readTopic(kafka, 'sessions', PARTITIONS),
+    readTopic(kafka, 'late-events', PARTITIONS),
+  ]);
   const late = lateTopic.map((records) => records.map(({ value }) => refusalOf(value)));
   assert.deepEqual(late, await readEmbeddedRefusals(dataDir, PARTITIONS), 'late events');
 
