@@ -112,9 +112,10 @@ async function killOften(run: Run, kills: number): Promise<void> {
 async function leaveOften({ system, watch, queries }: Run, leaves: number): Promise<void> {
   const left: number[] = [];
   const returned: number[] = [];
-  const measure = async (gaps: number[], what: string, change: () => Promise<void>) => {
+  type Change = () => Promise<void>;
+  const measure = async (gaps: number[], what: string, other: Instance, change: Change) => {
     watch.reset();
-    const startMs = performance.now();
+    const [startMs, startedAt] = [performance.now(), Date.now()];
     await change();
     const ends = await watch.ends();
     await until('every partition commits', system.processors, async () => {
@@ -124,14 +125,18 @@ async function leaveOften({ system, watch, queries }: Run, leaves: number): Prom
     gaps.push(watch.longestGapMs(startMs));
     const { outcomes, longestGapMs } = await queries.since(startMs);
     console.log(
-      `${what}: a partition stood for ${seconds(gaps.at(-1)!)} s; lookups ` +
-        `${JSON.stringify(outcomes)}, ${Math.round(longestGapMs)} ms without; load ${loadavg()[0]}`,
+      `${what}: a partition stood for ${seconds(gaps.at(-1)!)} s (the other was assigned ` +
+        `after ${saidAfter(other, 'partitions are assigned', startedAt)} s, had them open after ` +
+        `${saidAfter(other, 'partitions are taken up', startedAt)} s, polls up to ` +
+        `${Math.round(watch.longestPollMs)} ms); lookups ${JSON.stringify(outcomes)}, ` +
+        `${Math.round(longestGapMs)} ms without; load ${loadavg()[0]}`,
     );
   };
   for (let leave = 0; leave < leaves; leave++) {
-    const victim = system.processors[leave % system.processors.length]!;
-    await measure(left, 'SIGTERM', () => victim.end('SIGTERM'));
-    await measure(returned, 'return', async () => {
+    const [one, two] = system.processors as [Instance, Instance];
+    const [victim, other] = leave % 2 === 0 ? [one, two] : [two, one];
+    await measure(left, 'SIGTERM', other, () => victim.end('SIGTERM'));
+    await measure(returned, 'return', other, async () => {
       victim.start();
       await system.settled();
     });

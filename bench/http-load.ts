@@ -61,8 +61,8 @@ export class Connection {
 }
 
 /**
- * So many requests a second, each as `next` gives it; latency counts from when each was due. `sources` counts
- * what the answers say they come from.
+ * So many requests a second, each as `next` gives it; latency counts from when each was due.
+ * `sources` counts what the answers say they come from.
  */
 export async function sendAtRate(
   url: string,

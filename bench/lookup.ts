@@ -90,12 +90,18 @@ async function urlOf(child: ChildProcess): Promise<string> {
 async function copyAnswers({ gateway }: MeasuredSystem, redisUrl: string): Promise<void> {
   const redis = createClient({ url: redisUrl });
   await redis.connect();
-  for (let user = 0; user < MISSED_USERS; user++) {
-    const answer = await fetch(`${gateway.url}/api/sessions/active/user-${user}`);
-    if (answer.status !== 200) throw new Error(`user-${user}: ${answer.status}`);
-    await redis.set(`user-${user}`, await answer.text());
+  try {
+    for (let user = 0; user < MISSED_USERS; user++) {
+      // The newest users may not have been published yet.
+      await until(`user-${user} is live`, [gateway], async () => {
+        const answer = await fetch(`${gateway.url}/api/sessions/active/user-${user}`);
+        await redis.set(`user-${user}`, await answer.text());
+        return answer.status === 200;
+      });
+    }
+  } finally {
+    await redis.close();
   }
-  await redis.close();
 }
 
 async function compare({ gateway, redis }: MeasuredSystem, bareUrl: string): Promise<void> {

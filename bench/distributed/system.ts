@@ -61,6 +61,7 @@ export async function startMeasuredSystem(brokers: 1 | 3): Promise<MeasuredSyste
     await launch('processor-2', 'session-processor'),
   ];
   const instances = [gateway, analytics, ...processors];
+  endWithThisProcess(instances);
   const cluster = await connectTo(kafka);
   return {
     ...{ kafka, cluster, redis, gateway, processors },
@@ -78,6 +79,14 @@ export async function startMeasuredSystem(brokers: 1 | 3): Promise<MeasuredSyste
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** However it ends: what else was started sees to that by itself. */
+function endWithThisProcess(instances: readonly Instance[]): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  process.once('exit', () => {
+    for (const instance of instances) if (instance.isRunning) process.kill(instance.pid, 'SIGKILL');
+  });
 }
 
 async function hasStandbys(cluster: Cluster, processors: readonly Instance[]): Promise<boolean> {
