@@ -138,7 +138,9 @@ async function compareReads(empty: string, system: string): Promise<void> {
   for (let round = -1; round < READ_ROUNDS; round++) {
     for (const { url, path, p50s, p99s } of targets) {
       const bytes = request('GET', path);
-      const { latencies } = await sendAtRate(url, () => bytes, READS_PER_SECOND, READ_ROUND_MS);
+      const answers = await sendAtRate(url, () => bytes, READS_PER_SECOND, READ_ROUND_MS);
+      const { latencies, sources } = answers;
+      if (sources.size > 1) throw new Error(`answered ${[...sources].join(' ')}`);
       if (round < 0) continue;
       p50s.push(quantile(latencies, 0.5));
       p99s.push(quantile(latencies, 0.99));

@@ -62,7 +62,7 @@ export class Connection {
 
 /**
  * So many requests a second, each as `next` gives it; latency counts from when each was due.
- * `sources` counts what the answers say they come from.
+ * `sources` counts what the answers say they come from, and refusals by their status.
  */
 export async function sendAtRate(
   url: string,
@@ -85,9 +85,8 @@ export async function sendAtRate(
       const dueMs = startMs + (sent++ * 1000) / perSecond;
       const connection = free.pop()!;
       void connection.send(bytes).then(({ status, text }) => {
-        if (status >= 300) throw new Error(`answered ${status}: ${text}`);
         latencies.push(performance.now() - dueMs);
-        const source = /"source":"(\w+)"/.exec(text)?.[1] ?? 'none';
+        const source = status < 300 ? (/"source":"(\w+)"/.exec(text)?.[1] ?? 'none') : `${status}`;
         sources.set(source, (sources.get(source) ?? 0) + 1);
         free.push(connection);
       });
