@@ -41,13 +41,13 @@ export class LiveFiller {
   }
 
   /** Brings the live cache up to a partition that was just taken up, where it isn't. */
-  takeUp(partition: number, signal: AbortSignal): Promise<void> {
-    return this.#inTurn(signal, async () => {
-      const published = await this.#live.publishedPosition(partition);
-      // Commits go on meanwhile: if the two differ by that, it is filled once too often.
-      if (published === this.#store.position(partition)) this.#level.add(partition);
-      else await this.#fill(partition, signal);
-    });
+  async takeUp(partition: number, signal: AbortSignal): Promise<void> {
+    // As it was before the first commit here, by which the two would differ.
+    const position = this.#store.position(partition);
+    const published = await this.#live.publishedPosition(partition);
+    if (signal.aborted) return;
+    if (published === position) this.#level.add(partition);
+    else await this.#inTurn(signal, () => this.#fill(partition, signal));
   }
 
   /** Fills in all of an open partition, beside commits that go on. */

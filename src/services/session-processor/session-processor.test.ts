@@ -279,6 +279,47 @@ test('live sessions are filled in on take-over, and when they are missed', async
   assert.equal(published, store.position());
 });
 
+test('what is level when it is taken up is not filled in, whatever is committed meanwhile', async (context) => {
+  const { live, store } = await openSystem(context);
+  const input = new MemoryTopic({
+    ...{ name: 'user-events', logId: 'log', partitionCount: PARTITIONS, clock },
+  });
+  const atFirst = store.position();
+  const listeners = new Set<(partition: number) => void>();
+  const filled: number[] = [];
+  const filling = Promise.withResolvers<void>();
+  const processor = new SessionProcessor({
+    ...{ definition: DEFAULT_DEFINITION, input, store, clock },
+    ...{ commitIntervalMs: 1, memoryUsers: 1000 },
+    live: {
+      ...live,
+      publish: async () => true,
+      publishedPosition: async (partition) => (partition === 0 ? null : atFirst),
+      refill: async (partition) => {
+        filled.push(partition);
+        await filling.promise;
+        return true;
+      },
+      onRefillNeeded: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+  });
+  context.after(() => processor.close());
+  void processor.start();
+  await processor.assign([0, 1]);
+  while (filled.length === 0) await clock.sleep(1);
+  const value = Buffer.from('not an event');
+  const [offset] = await input.append([{ partition: 1, key: USERS[1], value }]);
+  assert.equal(await processor.waitVisible(1, offset!, LONG_MS), 'published');
+  filling.resolve();
+  // One filling follows the other: once this one is, any before it has been.
+  for (const listener of listeners) listener(0);
+  while (filled.length < 2) await clock.sleep(1);
+  assert.deepEqual(filled, [0, 0]);
+});
+
 test('closing commits what was read', async (context) => {
   const { processor, send, store } = await openSystem(context, { commitIntervalMs: 60_000 });
   await processor.assign([0]);
