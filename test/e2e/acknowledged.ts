@@ -1,7 +1,7 @@
 /** What became of acknowledged events: each must be in exactly one session of its user. */
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../src/core/output.ts';
-import { get } from '../support/running-system.ts';
+import { eventually, get } from '../support/running-system.ts';
 
 export interface Sent {
   readonly eventId: string;
@@ -10,7 +10,7 @@ export interface Sent {
 }
 
 /** Live ones and closed ones of these users. */
-export async function allSessions(url: string, users: readonly string[]): Promise<SessionRecord[]> {
+async function allSessions(url: string, users: readonly string[]): Promise<SessionRecord[]> {
   const sessions: SessionRecord[] = [];
   for (const userId of users) {
     const active = await get<SessionRecord>(`${url}/api/sessions/active/${userId}`);
@@ -23,6 +23,41 @@ export async function allSessions(url: string, users: readonly string[]): Promis
   return sessions;
 }
 
+/** About a tenth of a second apart: what is not there by then is lost. */
+const MAX_LOOKS = 300;
+
+/**
+ * The sessions once nothing is live and all these events lie in some: one that has just closed is
+ * on its way to history for a moment. After half a minute as they are.
+ */
+export function settledSessions(
+  url: string,
+  users: readonly string[],
+  acknowledged: ReadonlyMap<string, Sent>,
+): Promise<SessionRecord[]> {
+  let looks = 0;
+  return eventually(
+    () => allSessions(url, users),
+    (found) => isSettled(found, acknowledged) || ++looks === MAX_LOOKS,
+  );
+}
+
+function isSettled(
+  sessions: readonly SessionRecord[],
+  acknowledged: ReadonlyMap<string, Sent>,
+): boolean {
+  if (sessions.some(({ state }) => state === 'active')) return false;
+  return [...acknowledged.values()].every((sent) => sessions.some((one) => isWithin(sent, one)));
+}
+
+function isWithin({ userId, timestamp }: Sent, session: SessionRecord): boolean {
+  return (
+    session.userId === userId &&
+    Date.parse(session.startTime) <= timestamp &&
+    timestamp <= Date.parse(session.endTime)
+  );
+}
+
 /** Events lie in exactly one session, none lost; one cut off by a kill may count or not. */
 export function checkSessions(
   sessions: readonly SessionRecord[],
@@ -32,13 +67,8 @@ export function checkSessions(
   assert.equal(new Set(sessions.map(({ sessionId }) => sessionId)).size, sessions.length);
   const within = (sent: Iterable<Sent>) => {
     const counts = new Map<string, number>();
-    for (const { userId, timestamp } of sent) {
-      const home = sessions.filter(
-        (session) =>
-          session.userId === userId &&
-          Date.parse(session.startTime) <= timestamp &&
-          timestamp <= Date.parse(session.endTime),
-      );
+    for (const one of sent) {
+      const home = sessions.filter((session) => isWithin(one, session));
       if (home.length === 0) continue;
       assert.equal(home.length, 1);
       const { sessionId } = home[0]!;

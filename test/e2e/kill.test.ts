@@ -12,7 +12,7 @@ import {
   untilReady,
 } from '../support/running-system.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import { allSessions, checkSessions, type Sent } from './acknowledged.ts';
+import { checkSessions, type Sent, settledSessions } from './acknowledged.ts';
 
 const KILLS = 4;
 const SENDERS = 4;
@@ -73,13 +73,7 @@ async function survive(
       }
     }
     const { url } = system!;
-    // A session that has just closed is on its way to history for a moment.
-    const sessions = await eventually(
-      () => allSessions(url, USERS),
-      (found) =>
-        found.every(({ state }) => state !== 'active') &&
-        found.reduce((sum, { eventCount }) => sum + eventCount, 0) >= acknowledged.size,
-    );
+    const sessions = await settledSessions(url, USERS, acknowledged);
     checkSessions(sessions, acknowledged, uncertain);
     assert.deepEqual(await system!.end('SIGTERM'), [0, null]);
   } finally {

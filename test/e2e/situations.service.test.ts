@@ -10,7 +10,7 @@ import { type KafkaCluster, startKafka, unlessKafka } from '../support/kafka-bro
 import { type PostgresServer, startPostgres, unlessPostgres } from '../support/postgres-server.ts';
 import { type RedisServer, startRedis, unlessRedis } from '../support/redis-server.ts';
 import { eventually, get, MAIN, makeFolder } from '../support/running-system.ts';
-import { allSessions, checkSessions, type Sent } from './acknowledged.ts';
+import { checkSessions, type Sent, settledSessions } from './acknowledged.ts';
 
 const bound = { timeout: 600_000 };
 const SERVICES: readonly Service[] = ['api-gateway', 'session-processor', 'session-analytics'];
@@ -181,12 +181,7 @@ suite('servers that are away', { skip, ...bound }, () => {
   });
 
   test('every acknowledged event is in one session, once', bound, async () => {
-    const sessions = await eventually(
-      () => allSessions(url, USERS),
-      (found) =>
-        found.every(({ state }) => state !== 'active') &&
-        found.reduce((sum, { eventCount }) => sum + eventCount, 0) >= acknowledged.size,
-    );
+    const sessions = await settledSessions(url, USERS, acknowledged);
     checkSessions(sessions, acknowledged, uncertain);
   });
 

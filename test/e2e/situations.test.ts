@@ -15,7 +15,7 @@ import {
   untilReady,
 } from '../support/running-system.ts';
 import { mountDisk, unlessMountable } from '../support/small-disk.ts';
-import { allSessions, checkSessions, type Sent } from './acknowledged.ts';
+import { checkSessions, type Sent, settledSessions } from './acknowledged.ts';
 
 const bound = { timeout: 300_000 };
 const USERS = Array.from({ length: 20 }, (_, user) => `user-${user}`);
@@ -68,12 +68,7 @@ test('a full disk: refused with the reason, and all is there once there is room'
       () => send(url),
       (status) => status === 202,
     );
-    const sessions = await eventually(
-      () => allSessions(url, USERS),
-      (found) =>
-        found.every(({ state }) => state !== 'active') &&
-        found.reduce((sum, { eventCount }) => sum + eventCount, 0) >= acknowledged.size,
-    );
+    const sessions = await settledSessions(url, USERS, acknowledged);
     checkSessions(sessions, acknowledged, uncertain);
     assert.deepEqual(await system.end('SIGTERM'), [0, null]);
   } finally {

@@ -31,10 +31,16 @@ export function useSession(sessionId: string, absorbed: (into: string) => void):
 
   useEffect(() => {
     if (userId === undefined) return;
+    // What is told is newer than any answer that was asked for before; changes of which nothing is
+    // told (while there was no connection, or where some were skipped) have to be asked for.
+    const askAgain = () => {
+      setTold(null);
+      reload();
+    };
     return openEventStream(`/api/sessions/active/${encodeURIComponent(userId)}/stream`, {
-      // What changed while there was no connection, or before there was one.
-      opened: reload,
+      opened: askAgain,
       told: ({ event, data }) => {
+        if (event === 'skipped') askAgain();
         if (event !== 'session') return;
         const record = JSON.parse(data) as Session | Merged;
         if (record.sessionId !== shownId) return;
@@ -44,7 +50,6 @@ export function useSession(sessionId: string, absorbed: (into: string) => void):
     });
   }, [userId, shownId, reload, absorbed]);
 
-  useEffect(() => setTold(null), [data]);
   const isNewer = told !== null && told.sessionId === shownId;
   return isNewer ? { ...asked, data: told } : asked;
 }
