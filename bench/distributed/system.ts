@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from '../../src/kafka/cluster.ts';
 import { describeGroup } from '../../src/kafka/group-plan.ts';
 import { Instance, type Service } from '../../test/chaos/instances.ts';
-import { freePort } from '../../test/chaos/system.ts';
+import { freePort } from '../../test/support/free-port.ts';
 import { type KafkaCluster, startKafka } from '../../test/support/kafka-broker.ts';
 import { connectTo } from '../../test/support/kafka-client.ts';
 import { startPostgres } from '../../test/support/postgres-server.ts';

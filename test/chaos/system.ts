@@ -1,11 +1,11 @@
 /** A whole distributed system for fault tests: three brokers, Redis, PostgreSQL, instances. */
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DEFAULT_DEFINITION, type SessionDefinition } from '../../src/core/definition.ts';
+import { freePort } from '../support/free-port.ts';
 import { type KafkaCluster, startKafka } from '../support/kafka-broker.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -89,15 +89,4 @@ async function allReady(instances: readonly Instance[], withinMs: number): Promi
       await sleep(100);
     }
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
