@@ -1,41 +1,16 @@
 /** How fast live sessions are published, read and listed, in records as the processor writes. */
 import { DEFAULT_DEFINITION } from '../src/core/definition.ts';
-import { RecordWriter } from '../src/core/encoding.ts';
-import { decodeEvent } from '../src/core/event.ts';
-import { Partition } from '../src/core/partition.ts';
-import { encodeUser } from '../src/core/record.ts';
 import type { LiveFilter } from '../src/live/live.ts';
 import { openProcessLive } from '../src/live/process-live.ts';
 import { systemClock } from '../src/ops/clock.ts';
 import { decodeLive } from '../src/services/session-processor/state-reader.ts';
+import { EVENTS_A_SESSION, liveUsers } from './live-users.ts';
 
 const USERS = 50_000;
-const EVENTS_A_SESSION = 12;
 const START_MS = Date.UTC(2026, 10, 23, 10);
 
 const identity = { logId: 'bench', partition: 0 };
-const partition = new Partition({ definition: DEFAULT_DEFINITION, identity, stored: false });
-let offset = 0;
-for (let step = 0; step < EVENTS_A_SESSION; step++) {
-  for (let user = 0; user < USERS; user++) {
-    const event = {
-      eventId: `event-${offset}`,
-      userId: `user-${user}`,
-      eventType: step % 6 === 5 ? 'ADD_TO_CART' : 'PAGE_VIEW',
-      timestamp: START_MS + step * 15_000 + (user % 15_000),
-      page: `/products/${(user * 7 + step) % 1000}`,
-      referrer: 'https://example.com/',
-      device: user % 3 === 0 ? 'mobile' : 'desktop',
-    };
-    const decoded = decodeEvent(event, '');
-    if (decoded.ok) partition.apply(decoded.event, offset++, event.timestamp);
-  }
-}
-const writer = new RecordWriter();
-const updates = [...partition.users.values()].map((user) => ({
-  userId: user.id,
-  session: encodeUser(writer, user).slice(),
-}));
+const updates = liveUsers(identity.logId, USERS, START_MS);
 
 const live = openProcessLive({
   clock: systemClock,

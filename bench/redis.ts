@@ -4,19 +4,15 @@
  */
 import { createClient, RESP_TYPES } from 'redis';
 import { DEFAULT_DEFINITION } from '../src/core/definition.ts';
-import { RecordWriter } from '../src/core/encoding.ts';
-import { decodeEvent } from '../src/core/event.ts';
-import { Partition } from '../src/core/partition.ts';
-import { encodeUser } from '../src/core/record.ts';
 import type { LiveFilter } from '../src/live/live.ts';
 import { openRedisLive } from '../src/live/redis-live.ts';
 import { systemClock } from '../src/ops/clock.ts';
 import { decodeLive } from '../src/services/session-processor/state-reader.ts';
 import { startRedis } from '../test/support/redis-server.ts';
+import { liveUsers } from './live-users.ts';
 
 const USERS = 50_000;
 const COMMIT_USERS = 20_000;
-const EVENTS_A_SESSION = 12;
 const READS = 20_000;
 const START_MS = Date.now();
 const root = `bench-${START_MS}`;
@@ -24,7 +20,7 @@ const root = `bench-${START_MS}`;
 const server = process.env['REDIS_URL'] === undefined ? await startRedis() : null;
 const url = process.env['REDIS_URL'] ?? server!.url;
 const identity = { logId: root, partition: 0 };
-const updates = records();
+const updates = liveUsers(root, USERS, START_MS);
 const options = {
   url,
   logId: root,
@@ -81,32 +77,6 @@ await latency('size', () => gateway.size(), 200);
 
 await Promise.all([live.close(), gateway.close(), bare.close()]);
 await server?.dispose();
-
-/** Users as the processor writes them. */
-function records() {
-  const partition = new Partition({ definition: DEFAULT_DEFINITION, identity, stored: false });
-  let offset = 0;
-  for (let step = 0; step < EVENTS_A_SESSION; step++) {
-    for (let user = 0; user < USERS; user++) {
-      const event = {
-        eventId: `event-${offset}`,
-        userId: userOf(user),
-        eventType: step % 6 === 5 ? 'ADD_TO_CART' : 'PAGE_VIEW',
-        timestamp: START_MS + step * 15_000 + (user % 15_000),
-        page: `/products/${(user * 7 + step) % 1000}`,
-        referrer: 'https://example.com/',
-        device: user % 3 === 0 ? 'mobile' : 'desktop',
-      };
-      const decoded = decodeEvent(event, '');
-      if (decoded.ok) partition.apply(decoded.event, offset++, event.timestamp);
-    }
-  }
-  const writer = new RecordWriter();
-  return [...partition.users.values()].map((user) => ({
-    userId: user.id,
-    session: encodeUser(writer, user).slice(),
-  }));
-}
 
 function userOf(n: number): string {
   return `user-${n % USERS}`;
