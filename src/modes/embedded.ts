@@ -17,12 +17,7 @@ import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { diskBytes, startRetention } from '../ops/retention.ts';
 import { startApiGateway } from '../services/api-gateway/gateway.ts';
-import type { IntakeClosed } from '../services/api-gateway/options.ts';
-import {
-  type BackfillProgress,
-  type EventProducer,
-  startEventProducer,
-} from '../services/event-producer/event-producer.ts';
+import type { BackfillProgress, EventProducer } from '../services/event-producer/event-producer.ts';
 import { producerMetrics } from '../services/event-producer/producer-metrics.ts';
 import {
   type SessionAnalytics,
@@ -37,6 +32,7 @@ import { decodeLive } from '../services/session-processor/state-reader.ts';
 import { openRocksStore } from '../state/rocksdb-store.ts';
 import type { StateStore } from '../state/state.ts';
 import { partHealth, processorHealth, producerHealth, rateOf } from './service-health.ts';
+import { BACK_FILLING, startSimulator } from './simulator.ts';
 
 export interface EmbeddedOptions {
   readonly config: Config;
@@ -59,7 +55,6 @@ export interface EmbeddedSystem {
 
 /** Live users kept; the oldest go beyond it, and are then answered from the state. */
 const MAX_LIVE_USERS = 2_000_000;
-const BACKFILL_RETRY_SECONDS = 5;
 /** Empty stores take 82 MB. */
 const MIN_FREE_BYTES = 100_000_000;
 /** How often a wait for readiness looks whether it is still wanted. */
@@ -106,7 +101,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   failed.catch(() => {});
   const retention = startRetention({ ...config, ...stores, clock, logger, metrics });
   lifecycle.add('retention', () => retention.stop());
-  const producer = startProducer(options, events);
+  const producer = config.simulate ? startSimulator(options, events) : null;
   if (producer !== null) {
     producerMetrics(metrics, producer);
     lifecycle.add('event-producer', () => producer.stop());
@@ -187,20 +182,6 @@ async function openStores(options: EmbeddedOptions): Promise<Stores> {
   return { store, events, history, live };
 }
 
-function startProducer(options: EmbeddedOptions, topic: Topic): EventProducer | null {
-  const { config, clock, onBackfill } = options;
-  if (!config.simulate) return null;
-  return startEventProducer({
-    topic,
-    clock,
-    seed: config.seed ?? clock.nowMs(),
-    users: config.users ?? undefined,
-    rate: config.ratePerSecond ?? undefined,
-    backfillMs: config.backfillMs,
-    onBackfill,
-  });
-}
-
 /** Ready once what was there at the start, and the back-fill, is processed and in history. */
 async function becomeReady(
   signal: AbortSignal,
@@ -218,12 +199,6 @@ async function becomeReady(
   }
   await analytics.waitApplied();
 }
-
-const BACK_FILLING: IntakeClosed = {
-  code: 'back_filling',
-  message: 'the past is being filled in',
-  retryAfterSeconds: BACKFILL_RETRY_SECONDS,
-};
 
 /** Refuses what can't be written, or has too little room even for empty stores. */
 async function makeFolder(path: string): Promise<void> {

@@ -1,30 +1,16 @@
 /** event-producer on Kafka: first the past, seen through into history; then in real time. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { IntakeClosed } from '../services/api-gateway/options.ts';
-import { startEventProducer } from '../services/event-producer/event-producer.ts';
 import { producerMetrics } from '../services/event-producer/producer-metrics.ts';
 import { partHealth, producerHealth, rateOf } from './service-health.ts';
 import type { Parts, RunningService } from './service-parts.ts';
+import { BACK_FILLING, startSimulator } from './simulator.ts';
 
-const BACK_FILLING: IntakeClosed = {
-  code: 'back_filling',
-  message: 'the past is being filled in',
-  retryAfterSeconds: 5,
-};
 const LOOK_MS = 1000;
 const SOON_MS = 200;
 
 export function startProducer(parts: Parts): RunningService {
-  const { config, clock, events, lifecycle, onBackfill } = parts;
-  const producer = startEventProducer({
-    topic: events,
-    clock,
-    seed: config.seed ?? clock.nowMs(),
-    users: config.users ?? undefined,
-    rate: config.ratePerSecond ?? undefined,
-    backfillMs: config.backfillMs,
-    onBackfill,
-  });
+  const { lifecycle } = parts;
+  const producer = startSimulator(parts, parts.events);
   producerMetrics(parts.metrics, producer);
   let isFilled = false;
   const filling = seenThrough(parts, producer.backfilled).then(() => {
