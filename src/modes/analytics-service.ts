@@ -16,7 +16,6 @@ export async function startAnalytics(parts: Parts): Promise<RunningService> {
     ...{ topic, history, clock, logger, metrics, retainSessionsMs },
   });
   let isAssigned = false;
-  let newest = 0;
   const group = new Group({
     cluster,
     groupId: names.analyticsGroup,
@@ -31,18 +30,10 @@ export async function startAnalytics(parts: Parts): Promise<RunningService> {
     copies: () => new Map(),
     // Two that read the same records change nothing by it.
     onRejoin: async () => {},
-    onAssigned: ({ generation, owned }) => {
-      newest = generation;
+    onAssigned: ({ owned }) => {
       topic.follow(owned);
-      // It must know how far the topic reaches; which it asks for until it is told.
-      void topic.refreshEnds(signal).then(
-        () => {
-          if (newest !== generation || signal.aborted) return;
-          analytics.assign(owned);
-          isAssigned = true;
-        },
-        () => {},
-      );
+      analytics.assign(owned);
+      isAssigned = true;
     },
   });
   return {
