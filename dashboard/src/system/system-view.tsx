@@ -1,22 +1,16 @@
 /** How the system is: its parts, its partitions, what becomes of events, how to send them. */
 import { get, getText } from '../api.ts';
 import { token } from '../connection.ts';
-import {
-  formatCount,
-  formatDuration,
-  formatFigure,
-  formatShare,
-  formatType,
-  NONE,
-} from '../format.ts';
-import { Figure, Sparkline } from '../parts/figure.tsx';
+import { formatCount, formatDuration, formatShare, formatType, NONE } from '../format.ts';
+import { Figure } from '../parts/figure.tsx';
 import { FirstEvent } from '../parts/first-event.tsx';
 import { Loading, Refusal } from '../parts/states.tsx';
 import { useTitle } from '../parts/title.ts';
 import { useResource } from '../resource.ts';
 import { PartitionTable } from './partition-table.tsx';
 import { type Sample, samplesOf, sumBy } from './prometheus.ts';
-import { RATE_SLOTS, type SystemNow, useSystem } from './use-system.ts';
+import { RateFigure } from './rate-figure.tsx';
+import { type SystemNow, useSystem } from './use-system.ts';
 
 const EVERY_MS = 5000;
 const EVENTS = 'lull_events_processed_total';
@@ -84,17 +78,9 @@ function SystemFigures({ system }: { system: SystemNow }) {
   const { partitions, rates } = system;
   const lags = partitions.map(({ lag }) => lag).filter((lag) => lag !== null);
   const inMemory = partitions.reduce((sum, one) => sum + (one.usersInMemory ?? 0), 0);
-  const newest = rates.slice(-5);
-  const rate = newest.reduce((sum, value) => sum + value, 0) / newest.length;
   return (
     <dl class="figures">
-      <Figure
-        name="Events a second"
-        value={newest.length === 0 ? NONE : formatFigure(rate)}
-        note="mean of 10 s"
-      >
-        <Sparkline values={rates} slots={RATE_SLOTS} />
-      </Figure>
+      <RateFigure rates={rates} />
       <Figure
         name="Lag"
         value={lags.length === 0 ? NONE : formatCount(lags.reduce((sum, lag) => sum + lag, 0))}
