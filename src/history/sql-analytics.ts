@@ -8,10 +8,10 @@ import type {
   SeriesWindow,
   UserTotals,
 } from './history.ts';
+import { BUCKET_MS, splitWindow } from './rollup-window.ts';
 import { isoTime, storableText, timestamp } from './row.ts';
 import { type Sql, statement } from './sql.ts';
 
-const BUCKET_MS = 5 * 60_000;
 const HOUR_MS = 3_600_000;
 /** That of `session_duration_step`. */
 const STEP = 1.04;
@@ -66,14 +66,8 @@ export async function readBreakdown(
   [fromMs, toMs]: readonly [fromMs: number, toMs: number],
   limit: number,
 ): Promise<Breakdown> {
-  const firstMs = Math.ceil(fromMs / HOUR_MS) * HOUR_MS;
-  const lastMs = Math.floor(toMs / HOUR_MS) * HOUR_MS;
-  // Without a whole hour in it, rows alone.
-  const bounds =
-    firstMs < lastMs
-      ? [firstMs, lastMs, fromMs, firstMs, lastMs, toMs]
-      : [fromMs, fromMs, fromMs, toMs, toMs, toMs];
-  const rows = await sql.query(BREAKDOWN, [facet, ...bounds.map(timestamp), limit]);
+  const bounds = splitWindow(fromMs, toMs, HOUR_MS);
+  const rows = await sql.query(BREAKDOWN, [facet, ...bounds, limit]);
   return {
     total: Number(rows[0]?.['total'] ?? 0),
     items: rows.map((row) => ({

@@ -15,6 +15,7 @@ import type {
   UserTotals,
 } from './history.ts';
 import { migrate } from './migrate.ts';
+import { BUCKET_MS, splitWindow } from './rollup-window.ts';
 import { recordOf, storableJson, storableText, timestamp } from './row.ts';
 import { type Row, type Sql, statement } from './sql.ts';
 import {
@@ -25,8 +26,6 @@ import {
   readSeries,
   readTotals,
 } from './sql-analytics.ts';
-
-const BUCKET_MS = 5 * 60_000;
 
 const POSITIONS = statement('positions');
 const STORE_POSITIONS = statement('store-positions');
@@ -125,14 +124,7 @@ export class SqlHistory implements History {
   }
 
   async stats(fromMs: number, toMs: number): Promise<SessionStats> {
-    const firstMs = Math.ceil(fromMs / BUCKET_MS) * BUCKET_MS;
-    const lastMs = Math.floor(toMs / BUCKET_MS) * BUCKET_MS;
-    // Within one bucket, or across one boundary's neighbours, there is no whole bucket: rows alone.
-    const bounds =
-      firstMs < lastMs
-        ? [firstMs, lastMs, fromMs, firstMs, lastMs, toMs]
-        : [fromMs, fromMs, fromMs, toMs, toMs, toMs];
-    const [row] = await this.#sql.query(STATS, bounds.map(timestamp));
+    const [row] = await this.#sql.query(STATS, splitWindow(fromMs, toMs, BUCKET_MS));
     return statsOf(row!);
   }
 
