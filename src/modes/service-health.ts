@@ -20,8 +20,7 @@ export function processorHealth(processor: SessionProcessor): HealthPart {
 }
 
 export function producerHealth(producer: EventProducer): HealthPart {
-  const reason = producer.problem();
-  return { name: 'event-producer', status: reason === null ? 'ok' : 'degraded', reason };
+  return partHealth('event-producer', producer.problem());
 }
 
 /** Of something outside that can be away. */
