@@ -9,6 +9,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
 import { unless } from './prerequisite.ts';
@@ -75,11 +76,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     return { server, ended: once(server, 'exit') };
   };
   let running: ReturnType<typeof launch> | null = null;
-  const end = async (signal: (server: ChildProcess) => void) => {
+  const end = async (signal: (server: ChildProcess) => unknown) => {
     if (running === null) return;
     const { server, ended } = running;
     running = null;
-    signal(server);
+    await signal(server);
     await ended;
   };
   const started: PostgresServer = {
@@ -156,14 +157,26 @@ async function untilReady(output: NodeJS.ReadableStream): Promise<void> {
   throw new Error(`PostgreSQL does not start:\n${said.join('\n')}`);
 }
 
-/** First the server, so that it starts no process anew. */
-function killAll(server: number): void {
+/** Held first, so that the server starts no process anew; no process of it is left afterwards. */
+async function killAll(server: number): Promise<void> {
+  process.kill(server, 'SIGSTOP');
   const children = readFileSync(`/proc/${server}/task/${server}/children`, 'utf8');
-  for (const pid of [server, ...children.trim().split(' ').map(Number)]) {
+  const processes = [server, ...children.split(' ').filter(Boolean).map(Number)];
+  for (const pid of processes) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
       // Already gone.
     }
+  }
+  while (processes.some(isRunning)) await sleep(10);
+}
+
+/** Whether it still holds memory: what has ended and was not yet waited for doesn't. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
   }
 }
