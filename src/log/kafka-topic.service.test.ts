@@ -78,15 +78,19 @@ describe('Kafka topic', { skip: unlessKafka() }, () => {
     await opened.close();
   });
 
-  it('refuses what would wait for a broker that is away for too long, and reads on later', async () => {
+  it('refuses what would wait for a broker that is away for too long, and reads on later', async (t) => {
     const own = await startKafka();
+    t.after(() => own.stop());
     const away = await connectTo(own);
+    t.after(() => away.close());
     const topic = await newTopic(away);
     const opened = await openKafkaTopic({ cluster: away, topic, patienceMs: 1000 });
+    t.after(() => opened.close());
     await opened.append([record(0, 'k', 'before')]);
     await own.kill(1);
     await assert.rejects(opened.append([record(0, 'k', 'meanwhile')]), { code: 'log_unavailable' });
-    const waiting = opened.read(0, 0, 100);
+    // One record at a time: what was refused may have come by the time of the answer.
+    const waiting = opened.read(0, 0, 1);
     await own.restart(1);
     assert.equal((await waiting).length, 1);
     // What was refused was not given up: it may come, once, and does not get lost in silence.
@@ -101,9 +105,6 @@ describe('Kafka topic', { skip: unlessKafka() }, () => {
     const values = (await readAll(opened, 0)).map(({ value }) => Buffer.from(value).toString());
     assert.deepEqual(values.slice(0, 2), ['before', 'meanwhile']);
     assert.ok(values.slice(2).every((value) => value === 'after') && values.length > 2);
-    await opened.close();
-    await away.close();
-    await own.stop();
   });
 
   it('ends reads that wait when it is closed', async () => {
