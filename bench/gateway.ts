@@ -45,7 +45,8 @@ async function serveGateway(directory: string): Promise<void> {
   const { url } = await startApiGateway({
     host: '127.0.0.1',
     port: 0,
-    token: null,
+    access: { token: null, corsOrigins: [], isLocal: true },
+    intakeRatePerSecond: 0,
     definition: DEFAULT_DEFINITION,
     events: await open('user-events'),
     sessions: await open('sessions'),

@@ -100,6 +100,7 @@ const REFUSALS: readonly [
   [{ fsync: 'sometimes' }, {}, 'wrong_usage', /one of always, interval, never/],
   [{ host: '0.0.0.0' }, {}, 'wrong_usage', /^--host 0\.0\.0\.0: beyond loopback set LULL_TOKEN/],
   [{}, { HOST: '127.0.0.1.example.com' }, 'invalid_setting', /beyond loopback/],
+  [{ corsOrigins: 'https://a.b,https://a.b/c' }, {}, 'wrong_usage', /https:..a.b.c is no origin/],
   [{ retainSessions: '24h' }, {}, 'wrong_usage', /--retain-sessions must cover 1470m/],
   [{ tiers: '5m,60d' }, {}, 'wrong_usage', /--tiers 5m,60d: --retain-sessions must cover/],
   [{ backfill: '25h' }, {}, 'wrong_usage', /--backfill 25h/],

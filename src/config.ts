@@ -7,6 +7,7 @@ import {
 } from './core/definition.ts';
 import { LullError } from './errors.ts';
 import { LOG_LEVELS } from './ops/logger.ts';
+import { isLoopback } from './ops/loopback.ts';
 import {
   choice,
   decimal,
@@ -47,6 +48,18 @@ const SETTINGS = {
     env: 'LULL_AUTH',
     default: 'token',
     help: 'none: listen without a token even beyond loopback',
+  }),
+  corsOrigins: setting(listOf(text('origin')), {
+    flag: '--cors-origins',
+    env: 'LULL_CORS_ORIGINS',
+    default: '',
+    help: 'sites whose pages may ask from a browser, such as https://shop.example',
+  }),
+  intakeRatePerSecond: setting(decimal(0, 10_000_000), {
+    flag: '--intake-rate',
+    env: 'LULL_INTAKE_RATE',
+    default: '0',
+    help: 'most events a second that are taken from one address; 0 for no bound',
   }),
   dataDir: setting(text('folder'), {
     flag: '--data',
@@ -456,6 +469,11 @@ function checkServing({ config, provenance }: LoadedConfig): void {
     const message = 'beyond loopback set LULL_TOKEN, or LULL_AUTH=none if you mean it';
     throw refusal(provenance, ['host'], message);
   }
+  for (const origin of config.corsOrigins) {
+    if (URL.parse(origin)?.origin === origin) continue;
+    const message = `${origin} is no origin, which is a scheme, a host and perhaps a port`;
+    throw refusal(provenance, ['corsOrigins'], message);
+  }
   const lastTierMs = config.tiersMs.at(-1)!;
   const unsettledMs = config.gapMs + lastTierMs;
   if (config.retainSessionsMs < unsettledMs) {
@@ -466,10 +484,6 @@ function checkServing({ config, provenance }: LoadedConfig): void {
     const message = `--backfill reaches at most as far as the last tier, ${durationText(lastTierMs)}`;
     throw refusal(provenance, ['backfillMs', 'tiersMs'], message);
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** A URL without the password in it. */

@@ -55,6 +55,11 @@ export const ERRORS = {
   invalid_json: { status: 400, hint: 'send one JSON object, an array of them, or one a line' },
   body_too_large: { status: 413, hint: 'send at most 10 MB and 50,000 events in one request' },
   unauthorized: { status: 401, hint: 'send Authorization: Bearer TOKEN' },
+  origin_refused: {
+    status: 403,
+    hint: 'name its site in LULL_CORS_ORIGINS, or set LULL_TOKEN and ask with it',
+  },
+  rate_exceeded: { status: 429, hint: 'wait as long as Retry-After says, then send again' },
   unsupported_encoding: {
     status: 415,
     hint: 'send the body as it is, or with Content-Encoding: gzip',

@@ -25,7 +25,8 @@ export const run: Command = {
   summary: 'run services on Kafka, Redis and PostgreSQL, any number of instances of each',
   arguments: '<service...>',
   settings: [
-    ...(['host', 'port', 'advertisedUrl', 'token', 'auth', 'dataDir'] as const),
+    ...(['host', 'port', 'advertisedUrl', 'token', 'auth', 'corsOrigins'] as const),
+    ...(['intakeRatePerSecond', 'dataDir'] as const),
     ...KAFKA_SETTINGS,
     ...(['redisUrl', 'databaseUrl', 'standbys', 'sessionTimeoutMs', 'commitIntervalMs'] as const),
     ...(['gapMs', 'graceMs', 'tiersMs', 'maxDurationMs', 'maxEvents', 'endTypes'] as const),

@@ -16,7 +16,8 @@ export const start: Command = {
   name: 'start',
   summary: 'run the whole system in one process',
   settings: [
-    ...(['host', 'port', 'token', 'auth', 'dataDir'] as const),
+    ...(['host', 'port', 'token', 'auth', 'corsOrigins'] as const),
+    ...(['intakeRatePerSecond', 'dataDir'] as const),
     ...(['gapMs', 'graceMs', 'tiersMs', 'maxDurationMs', 'maxEvents', 'endTypes'] as const),
     ...(['idleMs', 'maxFutureMs', 'partitions', 'fsync', 'commitIntervalMs'] as const),
     ...(['memoryUsers', 'retainEventsMs', 'retainSessionsMs', 'maxDiskBytes'] as const),

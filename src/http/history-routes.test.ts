@@ -19,7 +19,8 @@ before(async () => {
   const sold = closed('s2', 1, { hasConversion: true, durationSeconds: 10 });
   await history.apply([closed('s1', 1), sold, closed('s3', 1, { userId: 'other' })], []);
   const http = {
-    ...{ host: '127.0.0.1', port: 0, token: 'secret', metrics: createMetrics() },
+    ...{ host: '127.0.0.1', port: 0, metrics: createMetrics() },
+    access: { token: 'secret', corsOrigins: [], isLocal: false },
     logger: createLogger('warn', { write: () => {} }),
   };
   server = await startHttpServer(http, (app) => {

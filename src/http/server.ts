@@ -1,5 +1,4 @@
-/** What every HTTP port of Lull has in common: bounds, refusals, token, metrics, an orderly end. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+/** What every HTTP port of Lull has in common: bounds, access, refusals, metrics, its end. */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
@@ -13,16 +12,10 @@ import {
 import { LullError } from '../errors.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import { type Access, guard } from './access.ts';
 import { handleErrors, handleUnknownRoutes, refusalOf, sendRefusal } from './refusals.ts';
 import { measureRequests } from './request-metrics.ts';
 import { SHARED_SCHEMAS } from './schemas.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Needs no token. */
-    open?: boolean;
-  }
-}
 
 /** Fastify, with types taken from each route's schemas. */
 export type App = FastifyInstance<
@@ -37,8 +30,7 @@ export interface HttpOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** What callers must send; null lets everybody in. */
-  readonly token: string | null;
+  readonly access: Access;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -55,9 +47,6 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const DRAIN_MS = 5000;
 /** Longest header block that Node takes is 16 kB, so no parameter is cut short of its own check. */
 const MAX_PARAM_CHARS = 16_384;
-
-/** Paths that need no token: what probes and scrapers ask for. */
-const OPEN_PATHS = new Set(['/health', '/ready', '/metrics']);
 
 export interface HttpServer {
   readonly url: string;
@@ -98,7 +87,7 @@ export async function startHttpServer(
   handleUnknownRoutes(app);
   measureRequests(app, options.metrics);
   setCommonHeaders(app);
-  if (options.token !== null) requireToken(app, options.token);
+  await guard(app, options.access);
   await register(app);
   app.server.maxConnections = MAX_CONNECTIONS;
   const url = await listen(app, options);
@@ -155,23 +144,6 @@ function setCommonHeaders(app: FastifyInstance): void {
     reply.header('cache-control', 'no-store');
     done();
   });
-}
-
-/** Compares hashes, so that neither the time taken nor the length tells anything of the token. */
-function requireToken(app: FastifyInstance, token: string): void {
-  const expected = digest(`Bearer ${token}`);
-  app.addHook('onRequest', (request, reply, done) => {
-    const { url = '', config } = request.routeOptions;
-    if (config.open || OPEN_PATHS.has(url)) return done();
-    const given = (request.headers.authorization ?? '').replace(/^bearer +/i, 'Bearer ');
-    if (timingSafeEqual(digest(given), expected)) return done();
-    reply.header('www-authenticate', 'Bearer');
-    done(new LullError('unauthorized', given === '' ? 'a token is needed' : 'the token is wrong'));
-  });
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
 
 /** What can't be parsed as HTTP at all never reaches a route: answered on the bare socket. */

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import type { Config } from '../config.ts';
 import { LullError } from '../errors.ts';
+import { accessOf } from '../http/access.ts';
 import { historyRoutes } from '../http/history-routes.ts';
 import { operationRoutes } from '../http/operation-routes.ts';
 import { rateRoutes } from '../http/rate-routes.ts';
@@ -93,7 +94,8 @@ function serveStart(
   step: () => string,
 ): Promise<HttpServer> {
   const health = () => healthOf([partHealth('start', step())]);
-  return startHttpServer({ ...config, token: null, metrics, logger }, (app) => {
+  const access = { ...accessOf(config), token: null };
+  return startHttpServer({ ...config, access, metrics, logger }, (app) => {
     operationRoutes(app, { health, ready: () => false, metrics });
     app.all('/*', () => {
       throw new LullError('not_ready', step());
@@ -120,8 +122,7 @@ async function startServices(parts: Parts): Promise<RunningService[]> {
 /** One port for all services of the process. */
 function serve(parts: Parts, services: readonly RunningService[]): Promise<HttpServer> {
   const { config, metrics, logger, clock, history, live, events, sessions, query } = parts;
-  const token = config.auth === 'none' ? null : config.token;
-  const http = { ...config, token, metrics, logger };
+  const http = { ...config, access: accessOf(config), metrics, logger };
   const { held = null } = services.find((service) => service.held !== undefined) ?? {};
   const { rate = null } = services.find((service) => service.rate !== undefined) ?? {};
   const operations = {

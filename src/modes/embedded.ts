@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import { LullError } from '../errors.ts';
 import type { History } from '../history/history.ts';
 import { openEmbeddedHistory } from '../history/pglite.ts';
+import { accessOf } from '../http/access.ts';
 import { refusePortTaken } from '../http/server.ts';
 import type { Live } from '../live/live.ts';
 import { openProcessLive } from '../live/process-live.ts';
@@ -110,7 +111,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   let isReady = false;
   const gateway = await startApiGateway({
     ...config,
-    token: config.auth === 'none' ? null : config.token,
+    access: accessOf(config),
     ...stores,
     liveTiers: ['process'],
     sessions,

@@ -52,7 +52,8 @@ export async function openGateway(parts: Partial<GatewayOptions> = {}): Promise<
   const gateway = await startApiGateway({
     host: '127.0.0.1',
     port: 0,
-    token: null,
+    access: { token: null, corsOrigins: [], isLocal: true },
+    intakeRatePerSecond: 0,
     definition: DEFAULT_DEFINITION,
     sessions,
     live,

@@ -7,6 +7,7 @@ import { type OpenGateway, openGateway } from '../../../test/support/open-gatewa
 import { partitionOf } from '../../core/hash.ts';
 import { LullError } from '../../errors.ts';
 import type { Topic } from '../../log/log.ts';
+import { systemClock } from '../../ops/clock.ts';
 import { MAX_BODY_BYTES, MAX_EVENT_BYTES } from './collector.ts';
 import type { IntakeClosed } from './options.ts';
 
@@ -295,4 +296,19 @@ test('more than fits in flight is refused at once, and taken again later', async
   const statuses = (await Promise.all(requests)).map(({ status }) => status);
   assert.equal(statuses.filter((status) => status === 202).length, 12);
   assert.equal((await post(large, {}, busy)).status, 202);
+});
+
+test('an address that sends more than it may is told how long to wait, and nobody else', async (t) => {
+  let timeMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => timeMs };
+  const bounded = await openGateway({ intakeRatePerSecond: 10, clock });
+  t.after(() => bounded.close());
+  const batch = JSON.stringify(Array.from({ length: 30 }, () => makeEvent()));
+  assert.equal((await post(batch, {}, bounded)).accepted, 30);
+  const refused = await post(batch, {}, bounded);
+  assert.deepEqual([refused.status, refused.error.code], [429, 'rate_exceeded']);
+  assert.equal(refused.headers.get('retry-after'), '3');
+  assert.equal((await fetch(`${bounded.url}/api/sessions/active`)).status, 200);
+  timeMs += 3000;
+  assert.equal((await post(batch, {}, bounded)).status, 202);
 });

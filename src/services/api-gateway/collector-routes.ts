@@ -9,6 +9,7 @@ import { REFUSALS } from '../../http/schemas.ts';
 import type { App } from '../../http/server.ts';
 import { type Collected, collect, MAX_BODY_BYTES } from './collector.ts';
 import { collectorMetrics } from './collector-metrics.ts';
+import { IntakeRate } from './intake-rate.ts';
 import type { GatewayOptions } from './options.ts';
 
 /** Bytes of bodies being received, decoded or appended. */
@@ -41,6 +42,8 @@ export function collectorRoutes(app: App, options: GatewayOptions): void {
   const counts = collectorMetrics(options.metrics);
   const budget = new Budget();
   options.metrics.queue('intake_bytes', MAX_IN_FLIGHT_BYTES, () => budget.bytes);
+  const { intakeRatePerSecond } = options;
+  const rate = intakeRatePerSecond === 0 ? null : new IntakeRate(intakeRatePerSecond, clock);
   const collector = { events, clock, maxFutureMs: definition.maxFutureMs };
 
   const admit: onRequestHookHandler = (request, reply, done) => {
@@ -48,6 +51,12 @@ export function collectorRoutes(app: App, options: GatewayOptions): void {
     if (closed !== null) {
       reply.header('retry-after', closed.retryAfterSeconds);
       return done(new LullError(closed.code, closed.message));
+    }
+    const waitMs = rate?.waitMs(request.ip) ?? 0;
+    if (waitMs > 0) {
+      reply.header('retry-after', Math.ceil(waitMs / 1000));
+      const message = `more than ${intakeRatePerSecond} events a second come from ${request.ip}`;
+      return done(new LullError('rate_exceeded', message));
     }
     const release = budget.take(REQUEST_BYTES + declaredBytes(request));
     if (release === null) return done(tooBusy());
@@ -82,6 +91,7 @@ export function collectorRoutes(app: App, options: GatewayOptions): void {
           reply.raw.once('close', release);
         }
         const { form, ...answer } = await collect(collector, body, isLines(request));
+        rate?.charge(request.ip, answer.accepted + answer.rejected.length);
         counts.accepted(answer.accepted);
         for (const { code } of answer.rejected) counts.rejected(code);
         const [refused] = answer.rejected;

@@ -53,7 +53,9 @@ function sendRaw(text: string): Promise<string> {
 }
 
 test('with a token, all but health, ready, metrics and the bare page needs it', async (t) => {
-  const guarded = await openGateway({ token: 'very secret' });
+  const guarded = await openGateway({
+    access: { token: 'very secret', corsOrigins: [], isLocal: false },
+  });
   t.after(() => guarded.close());
   const paths = [
     '/docs',
@@ -99,6 +101,71 @@ test('with a token, all but health, ready, metrics and the bare page needs it', 
   }
   const unsent = await ask('/api/events', { method: 'POST', body: '{}' }, guarded);
   assert.equal(unsent.status, 401);
+});
+
+test('without a token, pages of other sites are kept out, by their origin and by name', async () => {
+  for (const [origin, status] of [
+    ['https://shop.example', 403],
+    ['http://192.0.2.1:8080', 403],
+    ['http://localhost.shop.example', 403],
+    ['null', 403],
+    [gateway.url, 200],
+    ['http://localhost:3000', 200],
+    ['http://[::1]:3000', 200],
+  ] as const) {
+    const answer = await ask('/api/rate', { headers: { origin } });
+    assert.equal(answer.status, status, origin);
+    assert.equal(answer.json.error?.code, status === 403 ? 'origin_refused' : undefined);
+    assert.equal(answer.headers.get('access-control-allow-origin'), null);
+  }
+  for (const [host, status] of [
+    ['evil.example:8080', 403],
+    ['localhost.evil.example', 403],
+    ['not/a name', 403],
+    ['localhost:8080', 200],
+    ['lull.localhost', 200],
+    ['[::1]:8080', 200],
+  ] as const) {
+    const answer = await sendRaw(
+      `GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+    );
+    assert.equal(answer.slice(0, 12), `HTTP/1.1 ${status}`, host);
+  }
+});
+
+test('somebody else guards the port: no name and no origin is refused', async (t) => {
+  const open = await openGateway({ access: { token: null, corsOrigins: [], isLocal: false } });
+  t.after(() => open.close());
+  const answer = await ask('/api/rate', { headers: { origin: 'https://shop.example' } }, open);
+  assert.equal(answer.status, 404);
+});
+
+test('pages of the sites that are named may ask, with a token where one is needed', async (t) => {
+  const corsOrigins = ['https://shop.example', 'http://localhost:3000'];
+  const local = await openGateway({ access: { token: null, corsOrigins, isLocal: true } });
+  t.after(() => local.close());
+  const guarded = await openGateway({ access: { token: 'secret', corsOrigins, isLocal: false } });
+  t.after(() => guarded.close());
+  for (const to of [local, guarded]) {
+    const preflight = (origin: string) => {
+      const headers = {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-type',
+      };
+      return ask('/api/events', { method: 'OPTIONS', headers }, to);
+    };
+    const { status, headers } = await preflight('https://shop.example');
+    assert.equal(status, 204);
+    assert.equal(headers.get('access-control-allow-origin'), 'https://shop.example');
+    assert.match(headers.get('access-control-allow-headers')!, /authorization.*lull-after/);
+    const other = await preflight('https://other.example');
+    assert.notEqual(other.headers.get('access-control-allow-origin'), 'https://other.example');
+    const refused = await ask('/nope', { headers: { origin: 'https://shop.example' } }, to);
+    assert.equal(refused.headers.get('access-control-allow-origin'), 'https://shop.example');
+  }
+  const headers = { origin: 'https://shop.example', authorization: 'Bearer secret' };
+  assert.equal((await ask('/api/sessions/active', { headers }, guarded)).status, 200);
 });
 
 test('health answers 200 and names what is not as it should be', async () => {

@@ -18,7 +18,7 @@ import { systemRoutes } from './system-routes.ts';
 /** Closing it also ends its streams, with a reason. */
 export function startApiGateway(options: GatewayOptions): Promise<HttpServer> {
   return startHttpServer(options, async (app) => {
-    await app.register(swagger, openApiOptions(options.token !== null));
+    await app.register(swagger, openApiOptions(options.access.token !== null));
     app.register(async (routes) => {
       const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
       collectorRoutes(typed, options);

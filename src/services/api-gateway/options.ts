@@ -2,6 +2,7 @@
 import type { SessionDefinition } from '../../core/definition.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { History } from '../../history/history.ts';
+import type { Access } from '../../http/access.ts';
 import type { RateControl } from '../../http/rate-routes.ts';
 import type { Live } from '../../live/live.ts';
 import type { Topic, TopicReader } from '../../log/log.ts';
@@ -15,8 +16,9 @@ export interface GatewayOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** What callers must send; null lets everybody in. */
-  readonly token: string | null;
+  readonly access: Access;
+  /** Most events a second from one address, refused ones too; 0 for no bound. */
+  readonly intakeRatePerSecond: number;
   readonly definition: SessionDefinition;
   readonly events: Topic;
   /** The topic of sent sessions, for streams. */

@@ -43,7 +43,11 @@ export function pageRoutes(app: App, options: GatewayOptions): void {
 
   dashboardRoutes(app, readFiles(DASHBOARD));
   app.get('/docs', hidden, async (request, reply) =>
-    sendPage(reply, DOCS_POLICY, docsPage(app.swagger(), baseUrl(request), options.token !== null)),
+    sendPage(
+      reply,
+      DOCS_POLICY,
+      docsPage(app.swagger(), baseUrl(request), options.access.token !== null),
+    ),
   );
   app.get('/openapi.json', hidden, async () => app.swagger());
   app.get('/style.css', hidden, async (_request, reply) =>
