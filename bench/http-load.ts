@@ -13,7 +13,7 @@ interface Answer {
 
 export function request(method: string, path: string, body?: Buffer): Buffer {
   const head =
-    `${method} ${path} HTTP/1.1\r\nHost: bench\r\n` +
+    `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n` +
     (body === undefined ? '\r\n' : `Content-Length: ${body.length}\r\n\r\n`);
   return body === undefined ? Buffer.from(head) : Buffer.concat([Buffer.from(head), body]);
 }

@@ -10,7 +10,7 @@ interface ErrorEntry {
 export const ERRORS = {
   wrong_usage: { status: 500, hint: 'add --help to the command to see what it takes' },
   invalid_setting: { status: 500, hint: 'lull config shows every setting and where it came from' },
-  port_taken: { status: 500, hint: 'choose another port: npm start -- --port 8090' },
+  port_taken: { status: 500, hint: 'choose another with --port, as in npm start -- --port 8090' },
   address_unusable: { status: 500, hint: 'choose another with --host and --port' },
   input_unreadable: { status: 500, hint: 'check the name of the file and its permissions' },
   output_unwritable: { status: 500, hint: 'choose a file that you may write: --out FILE' },

@@ -121,7 +121,8 @@ async function listen(app: FastifyInstance, { host, port }: Address): Promise<st
 function listenError(cause: unknown, { host, port }: Address): unknown {
   const { code, syscall } = cause as NodeJS.ErrnoException;
   if (code === 'EADDRINUSE') {
-    const hint = `choose another port: npm start -- --port ${port < 60_000 ? port + 10 : 8090}`;
+    const free = port < 60_000 ? port + 10 : 8090;
+    const hint = `choose another with --port, as in npm start -- --port ${free}`;
     return new LullError('port_taken', `port ${port} is in use`, { cause, hint });
   }
   if (syscall === undefined) return cause;

@@ -28,7 +28,7 @@ test('a crowd of slow and silent readers', { timeout: 900_000 }, async (t) => {
   const open = async () => {
     const socket = connect(Number(port), '127.0.0.1');
     socket.on('error', () => {});
-    socket.write('GET /api/stream/sessions?state=closed HTTP/1.1\r\nHost: lull\r\n\r\n');
+    socket.write('GET /api/stream/sessions?state=closed HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await new Promise((resolve) => socket.once('readable', resolve));
     return socket;
   };

@@ -101,7 +101,7 @@ test('a first signal waits for what is under way, a second one does not', bound,
   try {
     await untilReady(system.url);
     // A request whose end doesn't come would be waited for, for five seconds.
-    stuck.write('POST /api/events HTTP/1.1\r\nHost: lull\r\nContent-Length: 100\r\n\r\n[');
+    stuck.write('POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n[');
     await sleep(200);
     void system.end('SIGTERM');
     await sleep(SECOND_SIGNAL_MS);

@@ -200,7 +200,7 @@ test('a reader that does not read is let go; the others are not disturbed', asyn
   const stuck = connect(Number(port), hostname);
   stuck.on('error', () => {});
   stuck.pause();
-  stuck.write('GET /api/stream/sessions?state=closed HTTP/1.1\r\nHost: a\r\n\r\n');
+  stuck.write('GET /api/stream/sessions?state=closed HTTP/1.1\r\nHost: localhost\r\n\r\n');
   const reader = await Reader.open('/api/stream/sessions?state=closed');
   const page = 'x'.repeat(200_000);
   await openStreams(2);
