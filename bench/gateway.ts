@@ -30,8 +30,7 @@ const USERS = 5000;
 
 async function serveEmpty(): Promise<void> {
   const app = fastify();
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  // Bodies are read as JSON, as those of events are.
   app.get('/', async () => ({ ok: true }));
   app.post('/', async (_request, reply) => reply.code(202).send({ ok: true }));
   app.get('/cpu', async () => process.cpuUsage());

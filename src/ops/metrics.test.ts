@@ -36,6 +36,19 @@ test('two registries in one process share nothing; both tell of the process', as
   assert.match(one.contentType, /^text\/plain; version=0\.0\.4/);
 });
 
+test('CPU time and event loop delay of the process are those of now', async () => {
+  const metrics = createMetrics();
+  const read = async (name: string) =>
+    Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(await metrics.text())![1]);
+  const beforeSeconds = await read('process_cpu_seconds_total');
+  const { user } = process.cpuUsage();
+  while (process.cpuUsage().user < user + 50_000);
+  assert.ok((await read('process_cpu_seconds_total')) >= beforeSeconds + 0.05);
+  // The monitor has to come round to it first.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.ok((await read('nodejs_eventloop_lag_max_seconds')) > 0);
+});
+
 test('what can not be read, or not in time, has no value, and the others have theirs', async () => {
   const metrics = createMetrics();
   let isAway = false;

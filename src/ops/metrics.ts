@@ -38,10 +38,14 @@ export interface Metrics {
 /** A scrape that takes longer than Prometheus waits would lose all the others too. */
 const READ_MS = 2000;
 
-/** Of what the library tells of the process, what is told well: others are NaN or misnamed. */
+/**
+ * Of what the library tells of the process, what is told well: others are NaN or misnamed. The user
+ * part of CPU time and the plain lag must be there for the others like them to be read at all.
+ */
 const OF_PROCESS = new RegExp(
-  '^(process_(cpu_seconds_total|start_time_seconds|resident_memory_bytes|open_fds|max_fds)' +
-    '|nodejs_eventloop_lag_(p50|p99|max)_seconds' +
+  '^(process_cpu_((user|system)_)?seconds_total' +
+    '|process_(start_time_seconds|resident_memory_bytes|open_fds|max_fds)' +
+    '|nodejs_eventloop_lag_((p50|p99|max)_)?seconds' +
     '|nodejs_(heap_size_total|heap_size_used|external_memory)_bytes' +
     '|nodejs_gc_duration_seconds|nodejs_version_info)$',
 );
