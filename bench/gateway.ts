@@ -31,6 +31,8 @@ const USERS = 5000;
 async function serveEmpty(): Promise<void> {
   const app = fastify();
   // Bodies are read as JSON, as those of events are.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
   app.get('/', async () => ({ ok: true }));
   app.post('/', async (_request, reply) => reply.code(202).send({ ok: true }));
   app.get('/cpu', async () => process.cpuUsage());
