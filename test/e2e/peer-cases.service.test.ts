@@ -114,7 +114,7 @@ test('both systems make of these streams what Kafka Streams makes of them', {
   const wanted = streams.flatMap(({ sessions }) => sessions).sort();
   const dropped = streams.map((stream) => stream.dropped);
   const flags = [...FLAGS, '--partitions', `${cases.length}`];
-  const folder = makeFolder('shared-cases');
+  const folder = makeFolder('peer-cases');
   t.after(() => folder.remove());
   const servers = await startSharedServers();
   t.after(() => servers.stop());
