@@ -102,6 +102,8 @@ const REFUSALS: readonly [
   [{}, { HOST: '127.0.0.1.example.com' }, 'invalid_setting', /beyond loopback/],
   [{ corsOrigins: 'https://a.b,https://a.b/c' }, {}, 'wrong_usage', /https:..a.b.c is no origin/],
   [{ retainSessions: '24h' }, {}, 'wrong_usage', /--retain-sessions must cover 1470m/],
+  [{ simulate: false, rate: '5' }, {}, 'wrong_usage', /^--rate 5 --no-simulate: there are/],
+  [{ seed: '5' }, { LULL_SIMULATE: 'false' }, 'wrong_usage', /LULL_SIMULATE=false: there are no/],
   [{ tiers: '5m,60d' }, {}, 'wrong_usage', /--tiers 5m,60d: --retain-sessions must cover/],
   [{ backfill: '25h' }, {}, 'wrong_usage', /--backfill 25h/],
 ];

@@ -416,7 +416,14 @@ export function checkStart(loaded: LoadedConfig): void {
       '--max-disk must be at least 500MB: empty stores and their logs take half of it';
     throw refusal(provenance, ['maxDiskBytes'], message);
   }
+  const idle = SIMULATOR_SETTINGS.find((name) => provenance[name].origin === 'flag');
+  if (!config.simulate && idle !== undefined) {
+    throw refusal(provenance, [idle, 'simulate'], 'there are no shoppers that it could be for');
+  }
 }
+
+/** Flags that say nothing without the simulator; in the environment they may stand all the same. */
+const SIMULATOR_SETTINGS = ['backfillMs', 'users', 'ratePerSecond', 'seed'] as const;
 
 /** The same for services of their own on Kafka, Redis and PostgreSQL. */
 export function checkRun(loaded: LoadedConfig): void {
@@ -499,10 +506,12 @@ function refusal(
 ): LullError {
   const given = names.filter((name) => provenance[name].origin !== 'default');
   const places = given.map((name) => {
-    const { flag, env, secret } = settingOf(name);
+    const { kind, flag, env, secret } = settingOf(name);
     const { origin, text } = provenance[name];
     const shown = secret ? '(hidden)' : withoutPassword(text ?? '');
-    return origin === 'flag' ? `${flag} ${shown}` : `${env}=${shown}`;
+    if (origin !== 'flag') return `${env}=${shown}`;
+    if (kind.placeholder !== '') return `${flag} ${shown}`;
+    return shown === 'false' ? flag.replace('--', '--no-') : flag;
   });
   const byFlag = given.some((name) => provenance[name].origin === 'flag');
   return new LullError(
