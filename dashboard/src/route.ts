@@ -39,14 +39,15 @@ export function renameTo(path: string): void {
   address.set(currentAddress());
 }
 
-/** Follows links within the dashboard; others are the browser's. */
+/** Follows links to other views; all others, as to a part of the page, are the browser's. */
 export function followLinks(): void {
   window.addEventListener('popstate', () => address.set(currentAddress()));
   document.addEventListener('click', (event) => {
     const link = (event.target as Element | null)?.closest('a');
     if (!link || event.defaultPrevented || event.button !== 0 || link.target !== '') return;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-    if (link.origin !== location.origin || routeOf(link.pathname).view === 'unknown') return;
+    if (link.hash !== '' || link.origin !== location.origin) return;
+    if (routeOf(link.pathname).view === 'unknown') return;
     event.preventDefault();
     goTo(link.pathname + link.search);
   });

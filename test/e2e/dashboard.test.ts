@@ -326,6 +326,19 @@ suite('the dashboard', { ...bound, skip: unless(hasBrowser, NO_BROWSER) }, () =>
     },
   );
 
+  test('the keyboard skips to the content of a view, which stays where it is', brief, async () => {
+    await open('/explore?range=7d');
+    const firstOfContent = page.getByRole('button', { name: '1 h', exact: true });
+    await firstOfContent.waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await arrived('/explore?range=7d#main');
+    await page.locator('main:focus').waitFor();
+    await page.keyboard.press('Tab');
+    await page.locator('main button:focus').filter({ hasText: '1 h' }).waitFor();
+    await page.getByRole('button', { name: '7 d', pressed: true }).waitFor();
+  });
+
   for (const colorScheme of ['light', 'dark'] as const) {
     test(
       `every view is accessible and fits, wide and narrow, in ${colorScheme}`,
