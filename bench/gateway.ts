@@ -46,7 +46,7 @@ async function serveGateway(directory: string): Promise<void> {
   const { url } = await startApiGateway({
     host: '127.0.0.1',
     port: 0,
-    access: { token: null, corsOrigins: [], isLocal: true },
+    access: { token: null, corsOrigins: [], allowedHosts: [] },
     intakeRatePerSecond: 0,
     definition: DEFAULT_DEFINITION,
     events: await open('user-events'),

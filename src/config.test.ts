@@ -1,7 +1,7 @@
 /** Where values come from, what is refused, and in which words. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkRun, checkStart, type Flags, loadConfig } from './config.ts';
+import { checkRun, checkStart, type Flags, loadConfig, withoutPassword } from './config.ts';
 import { DEFAULT_DEFINITION } from './core/definition.ts';
 import { LullError } from './errors.ts';
 
@@ -161,6 +161,21 @@ for (const [flags, environment] of [
 ] as const) {
   test(`can start: ${JSON.stringify({ ...flags, ...environment })}`, () => {
     checkStart(loadConfig(flags, environment));
+  });
+}
+
+for (const [url, shown] of [
+  ['redis://:secret@h:6379', 'redis://:(hidden)@h:6379'],
+  ['redis://:sec/ret@h', 'redis://:(hidden)@h'],
+  ['postgres://lull:sec/re+t==@db/sessiondb', 'postgres://lull:(hidden)@db/sessiondb'],
+  ['postgres://lull:12/secret@db:5432/x', 'postgres://lull:(hidden)@db:5432/x'],
+  ['postgres://db/x?user=u&password=secret&sslmode=require', null],
+  ['postgres://lull@db/x', 'postgres://lull@db/x'],
+] as const) {
+  test(`what is shown of ${url}`, () => {
+    const text = withoutPassword(url);
+    if (shown !== null) assert.equal(text, shown);
+    assert.doesNotMatch(text, /sec/);
   });
 }
 

@@ -55,6 +55,12 @@ const SETTINGS = {
     default: '',
     help: 'sites whose pages may ask from a browser, such as https://shop.example',
   }),
+  allowedHosts: setting(listOf(text('name')), {
+    flag: '--allowed-hosts',
+    env: 'LULL_ALLOWED_HOSTS',
+    default: '',
+    help: "without a token, names by which requests may come, beside this machine's own",
+  }),
   intakeRatePerSecond: setting(decimal(0, 10_000_000), {
     flag: '--intake-rate',
     env: 'LULL_INTAKE_RATE',
@@ -493,9 +499,11 @@ function checkServing({ config, provenance }: LoadedConfig): void {
   }
 }
 
-/** A URL without the password in it. */
+/** A URL without the password in it, also one that is not written as it must be. */
 export function withoutPassword(text: string): string {
-  return text.replace(/^(\w+:\/\/[^/@:]*):[^/]*@/, '$1:(hidden)@');
+  return text
+    .replace(/^(\w+:\/\/[^/@:]*):.*@/, '$1:(hidden)@')
+    .replace(/([?&]password=)[^&]*/gi, '$1(hidden)');
 }
 
 /** One line that names what was given, and what is wrong with it. */

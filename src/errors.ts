@@ -55,9 +55,13 @@ export const ERRORS = {
   invalid_json: { status: 400, hint: 'send one JSON object, an array of them, or one a line' },
   body_too_large: { status: 413, hint: 'send at most 10 MB and 50,000 events in one request' },
   unauthorized: { status: 401, hint: 'send Authorization: Bearer TOKEN' },
+  host_refused: {
+    status: 403,
+    hint: 'put the name into LULL_ALLOWED_HOSTS, or set LULL_TOKEN and ask with it',
+  },
   origin_refused: {
     status: 403,
-    hint: 'name its site in LULL_CORS_ORIGINS, or set LULL_TOKEN and ask with it',
+    hint: 'put its site into LULL_CORS_ORIGINS, or set LULL_TOKEN and ask with it',
   },
   rate_exceeded: { status: 429, hint: 'wait as long as Retry-After says, then send again' },
   unsupported_encoding: {

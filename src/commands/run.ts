@@ -9,7 +9,7 @@ import { Report } from '../ops/report.ts';
 import type { BackfillProgress } from '../services/event-producer/event-producer.ts';
 import { loadOf } from '../services/event-producer/load.ts';
 import type { Command } from './command.ts';
-import { backfillLine } from './start-screen.ts';
+import { backfillLine, startLine } from './start-screen.ts';
 
 /** Everything must have stopped by then. */
 const STOP_WITHIN_MS = 30_000;
@@ -26,14 +26,14 @@ export const run: Command = {
   arguments: '<service...>',
   settings: [
     ...(['host', 'port', 'advertisedUrl', 'token', 'auth', 'corsOrigins'] as const),
-    ...(['intakeRatePerSecond', 'dataDir'] as const),
+    ...(['allowedHosts', 'intakeRatePerSecond', 'dataDir'] as const),
     ...KAFKA_SETTINGS,
     ...(['redisUrl', 'databaseUrl', 'standbys', 'sessionTimeoutMs', 'commitIntervalMs'] as const),
     ...(['gapMs', 'graceMs', 'tiersMs', 'maxDurationMs', 'maxEvents', 'endTypes'] as const),
     ...(['idleMs', 'maxFutureMs', 'memoryUsers', 'retainSessionsMs'] as const),
     ...(['backfillMs', 'users', 'ratePerSecond', 'seed', 'logLevel'] as const),
   ],
-  defaults: { commitIntervalMs: '100ms', users: '50', ratePerSecond: '500' },
+  defaults: { commitIntervalMs: '100ms', users: '50', ratePerSecond: '500', logLevel: 'info' },
   notes: `Services: api-gateway (port 8080), event-producer (8081), session-processor (8082),
 session-analytics (8083). Several in one process open one port, that of the first in this order.
 Instances on one machine need a --port and a --data of their own.`,
@@ -77,10 +77,10 @@ async function serve(options: Omit<DistributedOptions, 'onBackfill'>): Promise<v
     },
   });
   console.log(runScreen(config, services, system.url));
-  logger.info(
-    { url: system.url, services: [...services], data: config.dataDir },
-    'Lull is running',
-  );
+  const { kafkaServers, redisUrl, databaseUrl } = config;
+  const servers = [kafkaServers, withoutPassword(redisUrl), withoutPassword(databaseUrl)];
+  const line = { ...startLine(config, system.url), services: [...services], servers };
+  logger.info(line, 'Lull is running');
   const ready = system.ready.then(() => {
     if (lifecycle.signal.aborted) return;
     report.line(backfill === null ? 'Ready' : `${backfillLine(backfill)}. Ready`);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { type Flags, loadConfig } from '../config.ts';
-import { backfillLine, startScreen } from './start-screen.ts';
+import { backfillLine, startLine, startScreen } from './start-screen.ts';
 
 const URL = 'http://127.0.0.1:8080';
 
@@ -45,6 +45,18 @@ test('with a token, the requests carry it without showing it', () => {
   assert.equal(text.match(/-H "Authorization: Bearer \$LULL_TOKEN"/g)?.length, 3);
   assert.ok(!text.includes('open-sesame'));
   assert.ok(!screen({ token: 'open-sesame', auth: 'none' }).includes('Authorization'));
+});
+
+test('the line for the log says who may ask, and shows no secret', () => {
+  const mayAsk = (flags: Flags) => {
+    const line = startLine(loadConfig(flags, {}).config, URL);
+    assert.ok(!JSON.stringify(line).includes('open-sesame'));
+    assert.equal(line.health, `${URL}/health`);
+    return line.mayAsk;
+  };
+  assert.equal(mayAsk({}), 'this machine alone');
+  assert.equal(mayAsk({ token: 'open-sesame' }), 'whoever has the token');
+  assert.equal(mayAsk({ token: 'open-sesame', auth: 'none' }), 'anybody');
 });
 
 test('a folder with unusual characters is safe to copy', () => {

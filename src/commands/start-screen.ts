@@ -17,6 +17,19 @@ Reset  rm -rf ${shellWord(config.dataDir)}  (once it has stopped)
 `;
 }
 
+/** The same for the log, where programs read it. */
+export function startLine(config: Config, url: string) {
+  const { auth, token, corsOrigins, intakeRatePerSecond, dataDir, partitions, definition } = config;
+  const guarded = token === null ? 'this machine alone' : 'whoever has the token';
+  return {
+    ...{ url, health: `${url}/health`, metrics: `${url}/metrics`, data: dataDir },
+    mayAsk: auth === 'none' ? 'anybody' : guarded,
+    ...{ corsOrigins, intakeRatePerSecond, partitions },
+    gap: durationText(definition.gapMs),
+    tiers: definition.tiersMs.map(durationText),
+  };
+}
+
 const CURL_WITH_TOKEN = 'curl -H "Authorization: Bearer $LULL_TOKEN"';
 
 function requests(curl: string, url: string): string {

@@ -7,7 +7,7 @@ import { Report, sized } from '../ops/report.ts';
 import type { BackfillProgress } from '../services/event-producer/event-producer.ts';
 import { loadOf } from '../services/event-producer/load.ts';
 import type { Command } from './command.ts';
-import { backfillLine, startScreen } from './start-screen.ts';
+import { backfillLine, startLine, startScreen } from './start-screen.ts';
 
 /** Everything must have stopped by then. */
 const STOP_WITHIN_MS = 30_000;
@@ -17,7 +17,7 @@ export const start: Command = {
   summary: 'run the whole system in one process',
   settings: [
     ...(['host', 'port', 'token', 'auth', 'corsOrigins'] as const),
-    ...(['intakeRatePerSecond', 'dataDir'] as const),
+    ...(['allowedHosts', 'intakeRatePerSecond', 'dataDir'] as const),
     ...(['gapMs', 'graceMs', 'tiersMs', 'maxDurationMs', 'maxEvents', 'endTypes'] as const),
     ...(['idleMs', 'maxFutureMs', 'partitions', 'fsync', 'commitIntervalMs'] as const),
     ...(['memoryUsers', 'retainEventsMs', 'retainSessionsMs', 'maxDiskBytes'] as const),
@@ -64,7 +64,8 @@ async function serve(
   // Until here a signal simply ends the process: nothing that it took has been acknowledged yet.
   lifecycle.stopOnSignals();
   console.log(startScreen(config, system.url, await system.diskBytes()));
-  logger.info({ url: system.url, data: config.dataDir }, 'Lull is running');
+  const { simulate } = config;
+  logger.info({ ...startLine(config, system.url), simulate }, 'Lull is running');
   const ready = system.ready.then(async () => {
     if (lifecycle.signal.aborted) return;
     const filled = backfill === null ? '' : `${backfillLine(backfill)}. `;

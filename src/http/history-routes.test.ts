@@ -20,7 +20,7 @@ before(async () => {
   await history.apply([closed('s1', 1), sold, closed('s3', 1, { userId: 'other' })], []);
   const http = {
     ...{ host: '127.0.0.1', port: 0, metrics: createMetrics() },
-    access: { token: 'secret', corsOrigins: [], isLocal: false },
+    access: { token: 'secret', corsOrigins: [], allowedHosts: null },
     logger: createLogger('warn', { write: () => {} }),
   };
   server = await startHttpServer(http, (app) => {

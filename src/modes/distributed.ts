@@ -122,7 +122,8 @@ async function startServices(parts: Parts): Promise<RunningService[]> {
 /** One port for all services of the process. */
 function serve(parts: Parts, services: readonly RunningService[]): Promise<HttpServer> {
   const { config, metrics, logger, clock, history, live, events, sessions, query } = parts;
-  const http = { ...config, access: accessOf(config), metrics, logger };
+  const access = accessOf(config, new URL(parts.url).hostname);
+  const http = { ...config, access, metrics, logger };
   const { held = null } = services.find((service) => service.held !== undefined) ?? {};
   const { rate = null } = services.find((service) => service.rate !== undefined) ?? {};
   const operations = {

@@ -52,7 +52,7 @@ export async function openGateway(parts: Partial<GatewayOptions> = {}): Promise<
   const gateway = await startApiGateway({
     host: '127.0.0.1',
     port: 0,
-    access: { token: null, corsOrigins: [], isLocal: true },
+    access: { token: null, corsOrigins: [], allowedHosts: [] },
     intakeRatePerSecond: 0,
     definition: DEFAULT_DEFINITION,
     sessions,

@@ -267,36 +267,41 @@ test('what the log refuses is passed on; a defect is told of without its insides
   assert.equal(failing.logged.length, 1);
 });
 
-test('more than fits in flight is refused at once, and taken again later', async (t) => {
-  let letGo = () => {};
-  const stuck = new Promise<void>((resolve) => {
-    letGo = resolve;
-  });
-  const events = topicThatAppends(async (records) => {
-    await stuck;
-    return records.map((_, index) => index);
-  });
-  const busy = await openGateway({ events });
-  t.after(() => busy.close());
-  const large = JSON.stringify(makeEvent()).padEnd(MAX_BODY_BYTES, ' ');
-  const requests = Array.from({ length: 14 }, () => post(large, {}, busy));
-  const refused: Awaited<ReturnType<typeof post>>[] = [];
-  await new Promise<void>((resolve) => {
-    for (const one of requests) {
-      void one.then((answer) => {
-        if (answer.status !== 202 && refused.push(answer) === 2) resolve();
-      });
+for (const [how, pack] of [
+  ['as it is', (text: string) => text],
+  ['once inflated', (text: string) => gzipSync(text)],
+] as const) {
+  test(`more than fits in flight, ${how}, is refused at once, and taken again later`, async (t) => {
+    let letGo = () => {};
+    const stuck = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const events = topicThatAppends(async (records) => {
+      await stuck;
+      return records.map((_, index) => index);
+    });
+    const busy = await openGateway({ events });
+    t.after(() => busy.close());
+    const large = pack(JSON.stringify(makeEvent()).padEnd(MAX_BODY_BYTES, ' '));
+    const requests = Array.from({ length: 14 }, () => post(large, {}, busy));
+    const refused: Awaited<ReturnType<typeof post>>[] = [];
+    await new Promise<void>((resolve) => {
+      for (const one of requests) {
+        void one.then((answer) => {
+          if (answer.status !== 202 && refused.push(answer) === 2) resolve();
+        });
+      }
+    });
+    for (const { status, error, headers } of refused) {
+      assert.deepEqual([status, error.code], [503, 'too_busy']);
+      assert.match(headers.get('retry-after') ?? '', /^\d+$/);
     }
+    letGo();
+    const statuses = (await Promise.all(requests)).map(({ status }) => status);
+    assert.equal(statuses.filter((status) => status === 202).length, 12);
+    assert.equal((await post(large, {}, busy)).status, 202);
   });
-  for (const { status, error, headers } of refused) {
-    assert.deepEqual([status, error.code], [503, 'too_busy']);
-    assert.match(headers.get('retry-after') ?? '', /^\d+$/);
-  }
-  letGo();
-  const statuses = (await Promise.all(requests)).map(({ status }) => status);
-  assert.equal(statuses.filter((status) => status === 202).length, 12);
-  assert.equal((await post(large, {}, busy)).status, 202);
-});
+}
 
 test('an address that sends more than it may is told how long to wait, and nobody else', async (t) => {
   let timeMs = 0;

@@ -1,7 +1,7 @@
 /** POST /api/events: the collector's door, with its bounds on what is in flight. */
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { Type } from 'typebox';
 import { LullError } from '../../errors.ts';
 import { Refused } from '../../http/refusals.ts';
@@ -58,9 +58,9 @@ export function collectorRoutes(app: App, options: GatewayOptions): void {
       const message = `more than ${intakeRatePerSecond} events a second come from ${request.ip}`;
       return done(new LullError('rate_exceeded', message));
     }
-    const release = budget.take(REQUEST_BYTES + declaredBytes(request));
-    if (release === null) return done(tooBusy());
-    reply.raw.once('close', release);
+    const share = budget.take(REQUEST_BYTES + declaredBytes(request));
+    if (share === null) return done(tooBusy());
+    reply.raw.once('close', () => share.shrink(0));
     done();
   };
 
@@ -84,12 +84,7 @@ export function collectorRoutes(app: App, options: GatewayOptions): void {
       },
       handler: async (request, reply) => {
         const received = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-        const body = await plainBody(request, received);
-        if (body !== received) {
-          const release = budget.take(body.length);
-          if (release === null) throw tooBusy();
-          reply.raw.once('close', release);
-        }
+        const body = await plainBody(request, reply, received);
         const { form, ...answer } = await collect(collector, body, isLines(request));
         rate?.charge(request.ip, answer.accepted + answer.rejected.length);
         counts.accepted(answer.accepted);
@@ -102,6 +97,28 @@ export function collectorRoutes(app: App, options: GatewayOptions): void {
       },
     });
   });
+
+  /** Inflates gzip, told by its header or by its first bytes (some clients don't say). */
+  async function plainBody(request: FastifyRequest, reply: FastifyReply, body: Buffer) {
+    const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+    if (!['identity', '', 'gzip', 'x-gzip'].includes(encoding)) {
+      throw new LullError('unsupported_encoding', `Content-Encoding ${encoding} is not read here`);
+    }
+    if (body[0] !== 0x1f || body[1] !== 0x8b) return body;
+    // It may become as large as that, and all that come at once grow side by side.
+    const share = reply.raw.destroyed ? null : budget.take(MAX_BODY_BYTES);
+    if (share === null) throw tooBusy();
+    reply.raw.once('close', () => share.shrink(0));
+    const plain = await inflated(body);
+    share.shrink(plain.length);
+    return plain;
+  }
+}
+
+/** Part of what may be in flight. */
+interface Share {
+  /** Gives back all beyond so much. */
+  shrink(bytes: number): void;
 }
 
 /** Counts what is in flight; refuses what would be too much. */
@@ -112,13 +129,16 @@ class Budget {
     return this.#bytes;
   }
 
-  /** The way to give it back, once; null when there is no room. */
-  take(bytes: number): (() => void) | null {
+  /** Null when there is no room. */
+  take(bytes: number): Share | null {
     if (this.#bytes + bytes > MAX_IN_FLIGHT_BYTES) return null;
     this.#bytes += bytes;
-    return () => {
-      this.#bytes -= bytes;
+    let held = bytes;
+    const shrink = (to: number) => {
+      this.#bytes -= Math.max(0, held - to);
+      held = Math.min(held, to);
     };
+    return { shrink };
   }
 }
 
@@ -128,13 +148,7 @@ function declaredBytes({ headers }: FastifyRequest): number {
   return Number.isNaN(length) ? MAX_BODY_BYTES : Math.min(length, MAX_BODY_BYTES);
 }
 
-/** Inflates gzip, told by its header or by its first bytes (some clients don't say). */
-async function plainBody(request: FastifyRequest, body: Buffer): Promise<Buffer> {
-  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  if (!['identity', '', 'gzip', 'x-gzip'].includes(encoding)) {
-    throw new LullError('unsupported_encoding', `Content-Encoding ${encoding} is not read here`);
-  }
-  if (body[0] !== 0x1f || body[1] !== 0x8b) return body;
+async function inflated(body: Buffer): Promise<Buffer> {
   try {
     return await inflate(body, { maxOutputLength: MAX_BODY_BYTES });
   } catch (error) {

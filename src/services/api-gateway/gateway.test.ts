@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { type OpenGateway, openGateway } from '../../../test/support/open-gateway.ts';
+import { accessOf } from '../../http/access.ts';
 import { refusePortTaken } from '../../http/server.ts';
 import type { HealthReport } from '../../ops/health.ts';
 
@@ -39,8 +40,8 @@ async function ask(path: string, init: RequestInit = {}, to = gateway) {
 }
 
 /** Sends these bytes as they are, and gives what comes back until the connection ends. */
-function sendRaw(text: string): Promise<string> {
-  const { hostname, port } = new URL(gateway.url);
+function sendRaw(text: string, to = gateway): Promise<string> {
+  const { hostname, port } = new URL(to.url);
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname, () => socket.write(text));
     let received = '';
@@ -54,7 +55,7 @@ function sendRaw(text: string): Promise<string> {
 
 test('with a token, all but health, ready, metrics and the bare page needs it', async (t) => {
   const guarded = await openGateway({
-    access: { token: 'very secret', corsOrigins: [], isLocal: false },
+    access: { token: 'very secret', corsOrigins: [], allowedHosts: null },
   });
   t.after(() => guarded.close());
   const paths = [
@@ -103,7 +104,7 @@ test('with a token, all but health, ready, metrics and the bare page needs it', 
   assert.equal(unsent.status, 401);
 });
 
-test('without a token, pages of other sites are kept out, by their origin and by name', async () => {
+test('without a token, pages of other sites are kept out, by their origin and by a name', async () => {
   for (const [origin, status] of [
     ['https://shop.example', 403],
     ['http://192.0.2.1:8080', 403],
@@ -124,6 +125,7 @@ test('without a token, pages of other sites are kept out, by their origin and by
     ['not/a name', 403],
     ['localhost:8080', 200],
     ['lull.localhost', 200],
+    ['192.0.2.1:8080', 200],
     ['[::1]:8080', 200],
   ] as const) {
     const answer = await sendRaw(
@@ -133,18 +135,33 @@ test('without a token, pages of other sites are kept out, by their origin and by
   }
 });
 
-test('somebody else guards the port: no name and no origin is refused', async (t) => {
-  const open = await openGateway({ access: { token: null, corsOrigins: [], isLocal: false } });
-  t.after(() => open.close());
-  const answer = await ask('/api/rate', { headers: { origin: 'https://shop.example' } }, open);
-  assert.equal(answer.status, 404);
+test('where somebody else guards the port any name will do, but no page of another site', async () => {
+  const settings = { auth: 'none', token: null, corsOrigins: [] } as const;
+  for (const [allowedHosts, host, origin, status] of [
+    [[], 'lull.example', '', 200],
+    [[], 'lull.example', 'https://lull.example', 200],
+    [[], 'lull.example', 'https://shop.example', 403],
+    [['api-gateway'], 'api-gateway:8080', '', 200],
+    [['api-gateway'], 'own-name', '', 200],
+    [['api-gateway'], 'localhost:8080', 'http://localhost:8080', 200],
+    [['api-gateway'], 'evil.example:8080', 'http://evil.example:8080', 403],
+    [['api-gateway'], 'evil.example', '', 403],
+  ] as const) {
+    const open = await openGateway({ access: accessOf({ ...settings, allowedHosts }, 'own-name') });
+    const lines = [`Host: ${host}`, 'Connection: close', ...(origin ? [`Origin: ${origin}`] : [])];
+    const request = `GET /health HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
+    assert.equal((await sendRaw(request, open)).slice(0, 12), `HTTP/1.1 ${status}`, request);
+    await open.close();
+  }
 });
 
 test('pages of the sites that are named may ask, with a token where one is needed', async (t) => {
   const corsOrigins = ['https://shop.example', 'http://localhost:3000'];
-  const local = await openGateway({ access: { token: null, corsOrigins, isLocal: true } });
+  const local = await openGateway({ access: { token: null, corsOrigins, allowedHosts: [] } });
   t.after(() => local.close());
-  const guarded = await openGateway({ access: { token: 'secret', corsOrigins, isLocal: false } });
+  const guarded = await openGateway({
+    access: { token: 'secret', corsOrigins, allowedHosts: null },
+  });
   t.after(() => guarded.close());
   for (const to of [local, guarded]) {
     const preflight = (origin: string) => {

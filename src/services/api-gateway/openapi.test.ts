@@ -124,7 +124,7 @@ test('files of the dashboard may be kept for ever, and come compressed', async (
 
 test('a host that is no host is not written into a page', async (t) => {
   // Elsewhere such a request is refused.
-  const open = await openGateway({ access: { token: null, corsOrigins: [], isLocal: false } });
+  const open = await openGateway({ access: { token: null, corsOrigins: [], allowedHosts: null } });
   t.after(() => open.close());
   const { request } = await import('node:http');
   const html = await new Promise<string>((resolve, reject) => {
