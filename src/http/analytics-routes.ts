@@ -9,6 +9,7 @@ import type { App } from './server.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 const MAX_HOURS = 24 * 366;
 const MAX_POINTS = 1000;
 /** Percentiles over shorter intervals than hours are read from the rows: no more of them. */
@@ -19,7 +20,7 @@ const INTERVALS_MS = {
   '15m': 15 * MINUTE_MS,
   '1h': HOUR_MS,
   '6h': 6 * HOUR_MS,
-  '1d': 24 * HOUR_MS,
+  '1d': DAY_MS,
 };
 const METRICS = [
   'sessions',
@@ -195,8 +196,8 @@ function windowOf(query: Static<typeof TimeseriesQuery>, clock: Clock): SeriesWi
     );
   }
   const toMs = endOf(to, clock);
-  // Intervals shorter than a day are the same for everybody.
-  const originMs = intervalMs < 24 * HOUR_MS ? 0 : -utcOffset * MINUTE_MS;
+  // Intervals shorter than a day are the same for everybody. Times before 1970 are no origin.
+  const originMs = intervalMs < DAY_MS ? 0 : DAY_MS - utcOffset * MINUTE_MS;
   return { fromMs: toMs - hours * HOUR_MS, toMs, intervalMs, originMs };
 }
 
