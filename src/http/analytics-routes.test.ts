@@ -109,6 +109,18 @@ test('a breakdown names the commonest values and the total', async () => {
   assert.equal(types.body['total'], 4);
 });
 
+test('two years can be asked for, and not an hour more', async () => {
+  const hours = 2 * 24 * 366;
+  const days = `metric=sessions&interval=1d&${to}`;
+  const points = (await values(`${days}&hours=${hours}`)) as unknown[];
+  assert.equal(points.length, 2 * 366 + 1);
+  assert.equal((await ask(`/api/analytics/breakdown?by=device&hours=${hours}`)).status, 200);
+  for (const path of [`timeseries?${days}`, 'breakdown?by=device']) {
+    const { status } = await ask(`/api/analytics/${path}&hours=${hours + 1}`);
+    assert.equal(status, 400, path);
+  }
+});
+
 test('what asks for too much, or for what is not there, is refused', async () => {
   for (const query of [
     'metric=nothing',

@@ -10,7 +10,8 @@ import type { App } from './server.ts';
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-const MAX_HOURS = 24 * 366;
+/** Two years: one, and the one before it, which it is compared with. */
+const MAX_HOURS = 2 * 24 * 366;
 const MAX_POINTS = 1000;
 /** Percentiles over shorter intervals than hours are read from the rows: no more of them. */
 const MAX_HOURS_OF_ROWS = 6;

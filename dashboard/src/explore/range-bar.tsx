@@ -1,13 +1,20 @@
 /** Chooses the span of time: a usual one, or any. */
 import { useState } from 'preact/hooks';
 import { goTo } from '../route.ts';
-import { localInput, RANGES, type Range } from './range.ts';
+import { localInput, MAX_DAYS, RANGES, type Range } from './range.ts';
+
+const DAY_MS = 86_400_000;
 
 export function RangeBar({ range }: { range: Range }) {
   const [isOpen, setOpen] = useState(range.name === 'custom');
   const [from, setFrom] = useState(localInput(range.fromMs));
   const [to, setTo] = useState(localInput(range.toMs));
-  const isOrdered = Date.parse(from) < Date.parse(to);
+  const lastsMs = Date.parse(to) - Date.parse(from);
+  const wrong = !(lastsMs > 0)
+    ? 'The end must be after the start.'
+    : lastsMs > MAX_DAYS * DAY_MS
+      ? `At most ${MAX_DAYS} days can be shown.`
+      : null;
   const choose = () => {
     const asked = new URLSearchParams({
       from: new Date(from).toISOString(),
@@ -46,7 +53,7 @@ export function RangeBar({ range }: { range: Range }) {
           class="custom"
           onSubmit={(event) => {
             event.preventDefault();
-            if (isOrdered) choose();
+            if (wrong === null) choose();
           }}
         >
           <label>
@@ -65,10 +72,10 @@ export function RangeBar({ range }: { range: Range }) {
               onInput={(event) => setTo(event.currentTarget.value)}
             />
           </label>
-          <button type="submit" class="primary" disabled={!isOrdered}>
+          <button type="submit" class="primary" disabled={wrong !== null}>
             Show
           </button>
-          {!isOrdered && <span class="wrong">The end must be after the start.</span>}
+          {wrong !== null && <span class="wrong">{wrong}</span>}
         </form>
       )}
     </div>

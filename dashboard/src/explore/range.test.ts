@@ -1,7 +1,7 @@
 /** Spans of time from the address, and intervals that the API takes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fineIntervalOf, hoursOf, intervalOf, type Range, rangeOf } from './range.ts';
+import { fineIntervalOf, hoursOf, intervalOf, MAX_DAYS, type Range, rangeOf } from './range.ts';
 
 const NOW_MS = Date.parse('2026-11-25T10:00:00.000Z');
 const HOURS = { '5m': 1 / 12, '15m': 1 / 4, '1h': 1, '6h': 6, '1d': 24 };
@@ -14,6 +14,14 @@ test('the address names a span; what makes no sense is the last day', () => {
   for (const search of ['?range=x', '?from=b&to=a', '?from=2026-02-01&to=2026-01-01']) {
     assert.equal(rangeOf(search, NOW_MS).name, '24h', search);
   }
+});
+
+test('a span of 366 days is taken, and none that is longer', () => {
+  const until = (hour: string) => rangeOf(`?from=2025-01-01T00:00Z&to=2026-01-02T${hour}Z`, NOW_MS);
+  const longest = until('00:00');
+  assert.deepEqual([longest.name, hoursOf(longest)], ['custom', MAX_DAYS * 24]);
+  assert.equal(fineIntervalOf(longest), '1d');
+  assert.equal(until('00:01').name, '24h');
 });
 
 test('no span is cut into more than a thousand, nor durations into what rows must answer', () => {

@@ -17,14 +17,15 @@ export interface Range {
 export type Interval = '5m' | '15m' | '1h' | '6h' | '1d';
 
 const HOUR_MS = 3_600_000;
-const MAX_HOURS = 24 * 366;
+/** The API answers for twice as many: a span, and the one before it. */
+export const MAX_DAYS = 366;
 
 /** The last 24 hours where the address asks for nothing that makes sense. */
 export function rangeOf(search: string, nowMs: number): Range {
   const asked = new URLSearchParams(search);
   const fromMs = Date.parse(asked.get('from') ?? '');
   const toMs = Date.parse(asked.get('to') ?? '');
-  if (fromMs < toMs && toMs - fromMs <= MAX_HOURS * HOUR_MS) {
+  if (fromMs < toMs && toMs - fromMs <= MAX_DAYS * 24 * HOUR_MS) {
     return { name: 'custom', fromMs, toMs };
   }
   const [name, , hours] = RANGES.find(([one]) => one === asked.get('range')) ?? RANGES[1];
