@@ -249,6 +249,37 @@ suite('the dashboard', { ...bound, skip: unless(hasBrowser, NO_BROWSER) }, () =>
     await shown('No session ended in this time');
   });
 
+  const between = (fromMinutes: number, toMinutes: number) => {
+    const nowMs = Date.now();
+    const ago = (minutes: number) => new Date(nowMs - minutes * 60_000).toISOString();
+    return `/explore?from=${ago(fromMinutes)}&to=${ago(toMinutes)}`;
+  };
+
+  test('days are those of the reader, up to the longest span', brief, async () => {
+    for (const path of ['/explore?range=30d', between(366 * 24 * 60, 0)]) {
+      await open(path);
+      await shown('by day, the newest still counting');
+      const chart = page.locator('.chart').filter({ hasText: 'Sessions' }).first();
+      await chart.getByRole('button', { name: 'Table' }).click();
+      await chart
+        .getByText(/, 00:00$/)
+        .first()
+        .waitFor();
+    }
+    await page.getByLabel('From').fill('2020-01-01T00:00');
+    await shown('At most 366 days can be shown.');
+    assert.ok(await page.getByRole('button', { name: 'Show' }).isDisabled());
+  });
+
+  test('where nobody converted, the rate is drawn as nought', brief, async () => {
+    await open(between(100, 80));
+    const chart = (title: string) =>
+      page.locator('.chart').filter({ has: page.getByRole('heading', { name: title }) });
+    await chart('Sessions').locator('canvas').waitFor();
+    assert.match(await page.locator('.figures').innerText(), /Sessions\s+1\s[\s\S]*Converted\s+0%/);
+    await chart('Conversion').locator('canvas').waitFor();
+  });
+
   test('the system view shows partitions, health and what became of events', brief, async () => {
     await open('/system');
     const table = page.getByRole('region', { name: 'Partitions' });

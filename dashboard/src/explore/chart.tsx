@@ -27,7 +27,9 @@ interface ChartProps {
 export function Chart({ title, note, starts, lines, kind, format, isTime = false }: ChartProps) {
   const [isTable, setTable] = useState(false);
   const [at, setAt] = useState<number | null>(null);
-  const isEmpty = lines.every(({ values }) => values.every((value) => !value));
+  // A line at zero says something; a bar of no height doesn't.
+  const isNothing = (value: number | null) => (kind === 'bars' ? !value : value === null);
+  const isEmpty = lines.every(({ values }) => values.every(isNothing));
   const text = (value: number | null | undefined) => (value == null ? NONE : format(value));
   return (
     <figure class="panel chart">
@@ -124,7 +126,7 @@ function optionsOf(
     ],
     series: [
       {},
-      ...lines.map(({ name, ink }) => ({
+      ...lines.map(({ name, ink, values }) => ({
         label: name,
         stroke: inks[ink],
         width: ink === 'accent' ? 2 : 1.5,
@@ -132,7 +134,8 @@ function optionsOf(
         ...(kind === 'bars'
           ? { fill: inks[ink], paths: uPlot.paths.bars!({ size: [0.72, 40], radius: 0.15 }) }
           : {}),
-        points: { show: false },
+        // One value alone makes no line.
+        points: { show: values.filter((value) => value !== null).length === 1 },
         spanGaps: true,
       })),
     ],
