@@ -299,8 +299,8 @@ export interface Answers {
     readonly ready: boolean;
     /** by the clock of the system */
     readonly now: string;
-    /** users with a live session */
-    readonly activeSessions: number;
+    /** users with a live session; null while the live cache is away */
+    readonly activeSessions: number | null;
     /** events further apart are of two sessions */
     readonly gapSeconds: number;
     /** how long after the gap it is sent */

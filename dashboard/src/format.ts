@@ -14,6 +14,11 @@ export function formatCount(value: number): string {
   return whole.format(value);
 }
 
+/** null: it is not known. */
+export function formatKnown(value: number | null | undefined): string {
+  return value == null ? NONE : formatCount(value);
+}
+
 /** One decimal below a hundred, none above. */
 export function formatFigure(value: number): string {
   return Math.abs(value) < 100 ? fine.format(value) : whole.format(value);

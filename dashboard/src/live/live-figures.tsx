@@ -1,5 +1,5 @@
 /** The four numbers of the live view. */
-import { formatCount, formatShare, NONE } from '../format.ts';
+import { formatCount, formatKnown, formatShare, NONE } from '../format.ts';
 import { Figure } from '../parts/figure.tsx';
 import { RateFigure } from '../system/rate-figure.tsx';
 import type { SystemNow } from '../system/use-system.ts';
@@ -24,7 +24,7 @@ export function LiveFigures({ system, list, nowMs }: LiveFiguresProps) {
       <RateFigure rates={system?.rates ?? []} />
       <Figure
         name="Active sessions"
-        value={system === null ? NONE : formatCount(system.activeSessions)}
+        value={formatKnown(system?.activeSessions)}
         note="users with a live session"
       />
       <Figure

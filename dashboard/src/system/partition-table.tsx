@@ -1,5 +1,5 @@
 /** Each partition of the log: where it stands, how its clock is, what waits. */
-import { formatCount, formatDuration, formatTime, NONE } from '../format.ts';
+import { formatCount, formatDuration, formatKnown, formatTime, NONE } from '../format.ts';
 import type { SystemNow } from './use-system.ts';
 
 export function PartitionTable({ system }: { system: SystemNow }) {
@@ -38,10 +38,10 @@ export function PartitionTable({ system }: { system: SystemNow }) {
                   {one.reason}
                 </td>
                 <td>{formatCount(one.endOffset)}</td>
-                <td>{one.lag === null ? NONE : formatCount(one.lag)}</td>
+                <td>{formatKnown(one.lag)}</td>
                 <Clock time={one.clock} nowMs={nowMs} />
                 <Clock time={one.sendingClock} nowMs={nowMs} />
-                <td>{one.usersInMemory === null ? NONE : formatCount(one.usersInMemory)}</td>
+                <td>{formatKnown(one.usersInMemory)}</td>
               </tr>
             ))}
           </tbody>

@@ -1,7 +1,14 @@
 /** How the system is: its parts, its partitions, what becomes of events, how to send them. */
 import { get, getText } from '../api.ts';
 import { token } from '../connection.ts';
-import { formatCount, formatDuration, formatShare, formatType, NONE } from '../format.ts';
+import {
+  formatCount,
+  formatDuration,
+  formatKnown,
+  formatShare,
+  formatType,
+  NONE,
+} from '../format.ts';
 import { Figure } from '../parts/figure.tsx';
 import { FirstEvent } from '../parts/first-event.tsx';
 import { Loading, Refusal } from '../parts/states.tsx';
@@ -88,7 +95,7 @@ function SystemFigures({ system }: { system: SystemNow }) {
       />
       <Figure
         name="Active sessions"
-        value={formatCount(system.activeSessions)}
+        value={formatKnown(system.activeSessions)}
         note="in the live cache"
       />
       <Figure name="Users in memory" value={formatCount(inMemory)} note="of all processors asked" />

@@ -1,7 +1,9 @@
 /** How the system is, for people: what a session is here, its partitions, clocks and lag. */
 import { Type } from 'typebox';
+import { LullError } from '../../errors.ts';
 import { REFUSALS } from '../../http/schemas.ts';
 import type { App } from '../../http/server.ts';
+import type { Live } from '../../live/live.ts';
 import type { PartitionStatus } from '../../state/query.ts';
 import type { GatewayOptions } from './options.ts';
 
@@ -28,7 +30,7 @@ const System = Type.Object(
   {
     ready: Type.Boolean(),
     now: Type.String({ format: 'date-time', description: 'by the clock of the system' }),
-    activeSessions: count('users with a live session'),
+    activeSessions: nullableCount('users with a live session; null while the live cache is away'),
     gapSeconds: Type.Number({ description: 'events further apart are of two sessions' }),
     tierSeconds: Type.Array(Type.Number(), { description: 'how long after the gap it is sent' }),
     partitions: Type.Array(Partition),
@@ -55,7 +57,7 @@ export function systemRoutes(app: App, options: GatewayOptions): void {
       return {
         ready: options.ready(),
         now: new Date(clock.nowMs()).toISOString(),
-        activeSessions: await live.size(),
+        activeSessions: await sizeOf(live),
         gapSeconds: definition.gapMs / 1000,
         tierSeconds: definition.tiersMs.map((tierMs) => tierMs / 1000),
         partitions: Array.from({ length: events.partitionCount }, (_, partition) => {
@@ -66,6 +68,16 @@ export function systemRoutes(app: App, options: GatewayOptions): void {
       };
     },
   );
+}
+
+/** The rest is known without it, and matters most when something is away. */
+async function sizeOf(live: Live): Promise<number | null> {
+  try {
+    return await live.size();
+  } catch (error) {
+    if (error instanceof LullError && error.code === 'live_unavailable') return null;
+    throw error;
+  }
 }
 
 function figuresOf(status: PartitionStatus | undefined) {
