@@ -2,6 +2,7 @@
 import { ApiError, send } from './api.ts';
 import { heard, lost, tokenNeed } from './connection.ts';
 import { type EventFrame, EventFrames } from './event-frames.ts';
+import { pause } from './pause.ts';
 
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 8000;
@@ -73,15 +74,5 @@ function tokenGiven(signal: AbortSignal): Promise<void> {
       resolve();
     };
     signal.addEventListener('abort', done, { once: true });
-  });
-}
-
-function pause(waitMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, waitMs);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
   });
 }

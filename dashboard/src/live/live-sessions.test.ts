@@ -31,6 +31,24 @@ test('a list never puts back what the stream has told since', () => {
   assert.equal(sessions.get('a')?.eventCount, 3);
 });
 
+test('a whole list takes away what it lacks, unless the stream has told of it since', () => {
+  const sessions = new LiveSessions();
+  for (const userId of ['listed', 'ghost', 'told', 'left']) sessions.set(live(userId, -60));
+  sessions.beginList();
+  sessions.set(live('told', 90));
+  sessions.set(live('new', 0));
+  sessions.delete('left');
+  for (const userId of ['listed', 'left']) sessions.setOlder(live(userId, 1));
+  sessions.endList(true);
+  assert.deepEqual(
+    sessions.all().map(({ userId }) => userId),
+    ['listed', 'told', 'new'],
+  );
+  sessions.beginList();
+  sessions.endList(false);
+  assert.equal(sessions.size, 3, 'a part of the list says nothing of the others');
+});
+
 test('filters hold together, and orders put the highest first', () => {
   const sessions = new LiveSessions();
   sessions.set(live('idle', 400));

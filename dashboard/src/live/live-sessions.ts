@@ -23,35 +23,61 @@ export const NO_FILTERS: LiveFilters = {
 
 export type LiveOrder = 'newest' | 'latest' | 'idle' | 'events' | 'cart';
 
+/** A list of all that is being read, while the stream goes on. */
+interface Listing {
+  /** Users known when it began, whom neither the list nor the stream has named since. */
+  readonly unnamed: Set<string>;
+  /** Those of whom the stream said since that they have gone: the list may be older. */
+  readonly gone: Set<string>;
+}
+
 export class LiveSessions {
   readonly #byUser = new Map<string, Session>();
+  #listing: Listing | null = null;
 
   get size(): number {
     return this.#byUser.size;
   }
 
   set(session: Session): void {
+    const { userId } = session;
+    this.#listing?.unnamed.delete(userId);
+    this.#listing?.gone.delete(userId);
     // Set anew, so that the map is in the order of change.
-    this.#byUser.delete(session.userId);
-    this.#byUser.set(session.userId, session);
+    this.#byUser.delete(userId);
+    this.#byUser.set(userId, session);
     if (this.#byUser.size <= MAX_KEPT) return;
     const [oldest] = this.#byUser.keys();
     this.#byUser.delete(oldest!);
   }
 
+  beginList(): void {
+    this.#listing = { unnamed: new Set(this.#byUser.keys()), gone: new Set() };
+  }
+
   /** What a list says, which may be older than what the stream has said since. */
   setOlder(session: Session): void {
+    this.#listing?.unnamed.delete(session.userId);
+    if (this.#listing?.gone.has(session.userId)) return;
     const known = this.#byUser.get(session.userId);
     if (known !== undefined && known.endTime >= session.endTime) return;
     if (this.#byUser.size < MAX_KEPT || known !== undefined) this.set(session);
   }
 
+  /** When it was of all, what is not in it has gone. */
+  endList(isWhole: boolean): void {
+    if (isWhole) for (const userId of this.#listing?.unnamed ?? []) this.#byUser.delete(userId);
+    this.#listing = null;
+  }
+
   delete(userId: string): void {
     this.#byUser.delete(userId);
+    this.#listing?.gone.add(userId);
   }
 
   clear(): void {
     this.#byUser.clear();
+    this.#listing = null;
   }
 
   get(userId: string): Session | undefined {

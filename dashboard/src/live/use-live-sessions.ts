@@ -5,12 +5,14 @@ import type { Session } from '../api-types.ts';
 import { tokenNeed } from '../connection.ts';
 import { openEventStream } from '../event-stream.ts';
 import { type LiveFilters, LiveSessions, MAX_KEPT } from './live-sessions.ts';
+import { Repeated } from './repeated.ts';
 
 const FIRST_PAGE = 100;
 const PAGE = 1000;
 /** How often what has changed is drawn. */
 const DRAW_MS = 500;
-const RETRY_MS = 2000;
+/** Between two listings: where much happens, each change that is left out asks for another. */
+const LIST_PAUSE_MS = 3000;
 
 export interface LiveList {
   readonly sessions: LiveSessions;
@@ -21,46 +23,45 @@ export interface LiveList {
   readonly error: ApiError | null;
 }
 
+const NOTHING_LISTED: Omit<LiveList, 'sessions'> = { isLoading: true, isWhole: false, error: null };
+
 export function useLiveSessions(filters: LiveFilters): LiveList {
   const sessions = useRef(new LiveSessions()).current;
-  const [state, setState] = useState({ isLoading: true, isWhole: false });
-  const [error, setError] = useState<ApiError | null>(null);
+  const [state, setState] = useState(NOTHING_LISTED);
   const [, draw] = useState(0);
   const list = `/api/sessions/active?${query(filters, true)}`;
   const stream = `/api/stream/sessions?state=active&${query(filters, false)}`;
 
   useEffect(() => {
-    let listing = new AbortController();
     sessions.clear();
-    setState({ isLoading: true, isWhole: false });
-    const listAnew = async () => {
-      listing.abort();
-      listing = new AbortController();
-      const { signal } = listing;
+    setState(NOTHING_LISTED);
+    const listing = new Repeated(async (signal) => {
       try {
-        await loadAll(list, sessions, signal, (isWhole) => setState({ isLoading: false, isWhole }));
-        setError(null);
-      } catch (failure) {
+        const isWhole = await listAll(list, sessions, signal, () =>
+          setState((last) => ({ ...last, isLoading: false })),
+        );
+        setState({ isLoading: false, isWhole, error: null });
+      } catch (error) {
         if (signal.aborted) return;
-        if (!(failure instanceof ApiError)) throw failure;
-        setError(failure);
-        if (failure.isPassing) setTimeout(() => signal.aborted || listAnew(), RETRY_MS);
+        if (!(error instanceof ApiError)) throw error;
+        setState((last) => ({ ...last, error }));
+        if (error.isPassing) listing.want();
       }
-    };
+    }, LIST_PAUSE_MS);
     const close = openEventStream(stream, {
-      opened: () => void listAnew(),
+      opened: () => listing.want(),
       told: ({ event, data }) => {
         if (event === 'session') sessions.set(JSON.parse(data) as Session);
         else if (event === 'gone') sessions.delete((JSON.parse(data) as Session).userId);
-        else if (event === 'skipped') void listAnew();
+        else if (event === 'skipped') listing.want();
       },
     });
     const stopWaiting = tokenNeed.subscribe(() => {
-      if (tokenNeed.get() === 'none') void listAnew();
+      if (tokenNeed.get() === 'none') listing.want();
     });
     return () => {
       close();
-      listing.abort();
+      listing.end();
       stopWaiting();
     };
   }, [list, stream, sessions]);
@@ -69,18 +70,20 @@ export function useLiveSessions(filters: LiveFilters): LiveList {
     const timer = setInterval(() => document.hidden || draw((turn) => turn + 1), DRAW_MS);
     return () => clearInterval(timer);
   }, []);
-  return { sessions, ...state, error };
+  return { sessions, ...state };
 }
 
-/** The newest first, so that there is something to see at once; then the rest, page by page. */
-async function loadAll(
+/**
+ * The newest first, so that there is something to see at once, which `begun` is told; then the
+ * rest, page by page. Resolves with whether these were all.
+ */
+async function listAll(
   url: string,
   sessions: LiveSessions,
   signal: AbortSignal,
-  progress: (isWhole: boolean) => void,
-): Promise<void> {
-  const before = new Set(sessions.all().map(({ userId }) => userId));
-  const startedMs = Date.now();
+  begun: () => void,
+): Promise<boolean> {
+  sessions.beginList();
   let cursor: string | null = null;
   let count = 0;
   do {
@@ -91,20 +94,13 @@ async function loadAll(
       `${url}&limit=${limit}${from}`,
       signal,
     );
-    for (const session of page.items) {
-      sessions.setOlder(session);
-      before.delete(session.userId);
-    }
+    for (const session of page.items) sessions.setOlder(session);
     count += page.items.length;
     cursor = page.nextCursor;
-    progress(cursor === null);
+    begun();
   } while (cursor !== null && count < MAX_KEPT);
-  // What was known and is listed no longer has gone, unless it has changed meanwhile.
-  if (cursor !== null) return;
-  for (const userId of before) {
-    const session = sessions.get(userId);
-    if (session !== undefined && Date.parse(session.endTime) < startedMs) sessions.delete(userId);
-  }
+  sessions.endList(cursor === null);
+  return cursor === null;
 }
 
 /** Idleness passes when an event comes, so the stream is not asked to look at it. */
