@@ -221,6 +221,20 @@ suite('the dashboard', { ...bound, skip: unless(hasBrowser, NO_BROWSER) }, () =>
     await page.locator('.tag.live').waitFor();
   });
 
+  test('idleness is by the clock of the system, whatever that of the browser', brief, async () => {
+    const active = await get<{ sessionId: string }>(`${system.url}/api/sessions/active/bob`);
+    const other = await openPage(browser);
+    await other.page.clock.install({ time: Date.now() - 3 * 3_600_000 });
+    for (const path of ['/users/bob', `/sessions/${active.body.sessionId}`]) {
+      await other.page.goto(`${system.url}${path}`);
+      await other.page
+        .getByText(/^(Idle\s*|.* idle )1\d min/)
+        .first()
+        .waitFor();
+    }
+    await other.page.context().close();
+  });
+
   test('figures over time are drawn, and are there as tables', brief, async () => {
     await open('/explore?range=24h');
     await page.locator('.plot canvas').first().waitFor();

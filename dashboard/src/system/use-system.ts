@@ -39,9 +39,20 @@ export function useSystem(): Resource<SystemNow> {
         rates.current = rates.current.slice(-RATE_SLOTS);
       }
       if (system.partitions.length > 0) last.current = reading;
-      const aheadMs = Date.parse(system.now) - Date.now();
-      return { ...system, aheadMs, rates: rates.current };
+      return { ...system, aheadMs: aheadOf(system), rates: rates.current };
     },
     EVERY_MS,
   );
+}
+
+/** The system's clock less the browser's, asked for once; 0 until it is known. */
+export function useAheadMs(): number {
+  const { data } = useResource('ahead', async (signal) => {
+    return aheadOf(await get('/api/system', '/api/system', signal));
+  });
+  return data ?? 0;
+}
+
+function aheadOf({ now }: System): number {
+  return Date.parse(now) - Date.now();
 }
