@@ -1,6 +1,6 @@
 /** Requests to the API: typed by its own description, with the token where one is needed. */
 import type { Answers } from './api-types.ts';
-import { heard, lost, token, unauthorized } from './connection.ts';
+import { heard, lost, refused, token, unauthorized } from './connection.ts';
 
 /** What the API says is wrong, or that it can't be reached (`status` 0). */
 export class ApiError extends Error {
@@ -41,10 +41,19 @@ export async function send(url: string, init: RequestInit): Promise<Response> {
   const given = token();
   if (given !== null) headers.set('authorization', `Bearer ${given}`);
   const response = await answerOf(url, { ...init, headers });
-  if (response.ok) return response;
+  if (response.ok) {
+    heard();
+    return response;
+  }
+  refused();
   if (response.status === 401) unauthorized();
   const body = (await response.json().catch(() => null)) as ErrorBody | null;
-  const { code = 'unknown', message = response.statusText, hint = '' } = body?.error ?? {};
+  // What stands between may refuse too, in words of its own.
+  const {
+    code = 'unknown',
+    message = `the answer was ${response.status}`,
+    hint = '',
+  } = body?.error ?? {};
   throw new ApiError(response.status, code, message, hint);
 }
 
@@ -54,9 +63,7 @@ interface ErrorBody {
 
 async function answerOf(url: string, init: RequestInit): Promise<Response> {
   try {
-    const response = await fetch(url, init);
-    heard();
-    return response;
+    return await fetch(url, init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
     lost();

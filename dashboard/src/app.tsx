@@ -6,7 +6,7 @@ import { LiveView } from './live/live-view.tsx';
 import { useObservable } from './observable.ts';
 import { Finder } from './parts/finder.tsx';
 import { Later } from './parts/later.tsx';
-import { ConnectionNotice, TokenForm } from './parts/notices.tsx';
+import { Notices, TokenForm } from './parts/notices.tsx';
 import { address, type Route, routeOf } from './route.ts';
 import { SessionView } from './session/session-view.tsx';
 import { UserView } from './user/user-view.tsx';
@@ -44,7 +44,7 @@ export function App() {
         </nav>
         <Finder />
       </header>
-      <ConnectionNotice />
+      <Notices />
       <Main path={pathname}>{need === 'none' ? viewOf(route) : <TokenForm need={need} />}</Main>
     </div>
   );

@@ -5,7 +5,7 @@ const TOKEN_KEY = 'lull-token';
 
 export interface Connection {
   readonly isLost: boolean;
-  /** When it last answered, epoch milliseconds; null before its first answer. */
+  /** When it last gave what it was asked for, epoch milliseconds; null before it first did. */
   readonly heardMs: number | null;
 }
 
@@ -16,6 +16,12 @@ export const tokenNeed = new Observable<TokenNeed>('none');
 
 export function heard(): void {
   connection.set({ isLost: false, heardMs: Date.now() });
+}
+
+/** It is there, but does not give what it was asked for. */
+export function refused(): void {
+  const { isLost, heardMs } = connection.get();
+  if (isLost) connection.set({ isLost: false, heardMs });
 }
 
 export function lost(): void {

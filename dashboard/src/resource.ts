@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from './api.ts';
 import { tokenNeed } from './connection.ts';
+import { useStale } from './stale.ts';
 
 const RETRY_MS = 2000;
 
@@ -17,20 +18,24 @@ export interface Resource<Value> {
 interface Held<Value> {
   readonly key: string;
   readonly data: Value | null;
+  /** When the data came, epoch milliseconds; null without any. */
+  readonly asOfMs: number | null;
   readonly error: ApiError | null;
   readonly isLoading: boolean;
 }
 
 /**
  * Loads when `key` changes, every `everyMs` while the page can be seen, and again after a failure
- * that may pass. What was loaded under another key is not shown.
+ * that may pass. What was loaded under another key is not shown. While data is shown that could
+ * not be loaded anew, a notice says so of `what`.
  */
 export function useResource<Value>(
+  what: string,
   key: string,
   load: (signal: AbortSignal) => Promise<Value>,
   everyMs: number | null = null,
 ): Resource<Value> {
-  const nothing = { key, data: null, error: null, isLoading: true };
+  const nothing = { key, data: null, asOfMs: null, error: null, isLoading: true };
   const [held, setHeld] = useState<Held<Value>>(nothing);
   const [turn, setTurn] = useState(0);
   const reload = useCallback(() => setTurn((last) => last + 1), []);
@@ -51,15 +56,15 @@ export function useResource<Value>(
       try {
         const data = await newest.current(aborter.signal);
         if (aborter.signal.aborted) return;
-        setHeld({ key, data, error: null, isLoading: false });
+        setHeld({ key, data, asOfMs: Date.now(), error: null, isLoading: false });
         if (everyMs !== null) again(everyMs);
       } catch (error) {
         if (aborter.signal.aborted) return;
         if (!(error instanceof ApiError)) throw error;
         const isKept = error.isPassing || error.status === 401;
         setHeld((last) => {
-          const data = isKept && last.key === key ? last.data : null;
-          return { key, data, error, isLoading: false };
+          const kept = isKept && last.key === key ? last : nothing;
+          return { ...kept, error, isLoading: false };
         });
         if (error.isPassing) again(RETRY_MS);
       }
@@ -75,5 +80,7 @@ export function useResource<Value>(
     };
   }, [key, turn, everyMs]);
 
-  return { ...(held.key === key ? held : nothing), reload };
+  const shown = held.key === key ? held : nothing;
+  useStale(what, shown.asOfMs, shown.error);
+  return { ...shown, reload };
 }

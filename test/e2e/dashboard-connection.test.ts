@@ -105,4 +105,55 @@ suite('the dashboard', { ...bound, skip: unless(hasBrowser, NO_BROWSER) }, () =>
     await other.page.getByRole('heading', { name: 'A token is needed' }).waitFor();
     assert.deepEqual([...wrong, ...other.wrong], []);
   });
+
+  test('says what is old, since when and why, while a part does not answer', bound, async (t) => {
+    const folder = makeFolder('dashboard-parts');
+    const flags = ['--no-simulate', '--partitions', '1', '--data', folder.path];
+    const { url, end } = await startSystem(...flags);
+    t.after(async () => {
+      await end('SIGKILL');
+      folder.remove();
+    });
+    await untilReady(url);
+    await post(url, event('early', 1));
+    const { page, wrong } = await openPage(browser);
+    const away = (message: string) => ({ status: 503, json: { error: { code: 'away', message } } });
+    const said = (text: RegExp, state: 'visible' | 'detached' = 'visible') =>
+      page.locator('.notice').getByText(text).waitFor({ state });
+    const early = page.getByRole('link', { name: 'early' });
+
+    // Refused from the start: there is a list, and that it does not change is said.
+    await page.route('**/api/stream/**', (route) => route.fulfill(away('too many read')));
+    await page.goto(url);
+    await early.waitFor();
+    await said(/^The list of live sessions is shown as of \d+:\d\d:\d\d, because too many read;/);
+    assert.deepEqual(await violationsOf(page), []);
+    await page.unroute('**/api/stream/**');
+    await said(/list of live sessions/, 'detached');
+    await post(url, event('later', 0));
+    await page.getByRole('link', { name: 'later' }).waitFor();
+
+    await page.route('**/api/system', (route) => route.fulfill(away('nobody knows')));
+    await said(/^The state of the system is shown as of \d+:\d\d:\d\d, because nobody knows;/);
+    await page.unroute('**/api/system');
+    await said(/state of the system/, 'detached');
+
+    // Changes that come meanwhile are not told: they are asked for afterwards.
+    await page.route('**/api/system', async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ json: { ...(await answer.json()), activeSessions: null } });
+    });
+    await said(/^The list of live sessions is shown as of .*, because the live cache is away;/);
+    const listed = page.waitForRequest('**/api/sessions/active?*');
+    await page.unroute('**/api/system');
+    await listed;
+    await said(/list of live sessions/, 'detached');
+
+    await page.route('**/health', (route) => route.fulfill({ status: 502, body: 'a proxy' }));
+    await page.getByRole('link', { name: 'System', exact: true }).click();
+    await page.getByText('the answer was 502').waitFor();
+    await page.unroute('**/health');
+    await page.getByText('session-processor').waitFor();
+    assert.deepEqual(wrong, []);
+  });
 });

@@ -22,6 +22,7 @@ export function ExploreView() {
   const [nowMs] = useState(Date.now());
   const range = useMemo(() => rangeOf(search, nowMs), [search, nowMs]);
   const { data, error, reload } = useResource(
+    'What is drawn',
     `explore ${search}`,
     (signal) => loadExplore(rangeOf(search, Date.now()), signal),
     EVERY_MS,

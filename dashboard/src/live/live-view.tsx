@@ -18,7 +18,8 @@ export function LiveView() {
   const [order, setOrder] = useState<LiveOrder>('newest');
   const active = system.data?.activeSessions ?? 0;
   // As long as all of them are here, they are filtered here, and the figures are of all.
-  const list = useLiveSessions(active > MAX_KEPT ? filters : NO_FILTERS);
+  const isCacheAway = system.data?.activeSessions === null;
+  const list = useLiveSessions(active > MAX_KEPT ? filters : NO_FILTERS, isCacheAway);
   const nowMs = Date.now() + (system.data?.aheadMs ?? 0);
   const shown = list.sessions.shown(filters, order, nowMs);
   const still = useStillList(shown, `${order} ${JSON.stringify(filters)}`);

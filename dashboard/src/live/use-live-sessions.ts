@@ -4,9 +4,11 @@ import { ApiError, get } from '../api.ts';
 import type { Session } from '../api-types.ts';
 import { tokenNeed } from '../connection.ts';
 import { openEventStream } from '../event-stream.ts';
+import { tellStale, useStale } from '../stale.ts';
 import { type LiveFilters, LiveSessions, MAX_KEPT } from './live-sessions.ts';
 import { Repeated } from './repeated.ts';
 
+const WHAT = 'The list of live sessions';
 const FIRST_PAGE = 100;
 const PAGE = 1000;
 /** How often what has changed is drawn. */
@@ -14,33 +16,43 @@ const DRAW_MS = 500;
 /** Between two listings: where much happens, each change that is left out asks for another. */
 const LIST_PAUSE_MS = 3000;
 
-export interface LiveList {
+export interface LiveList extends Listed {
   readonly sessions: LiveSessions;
+}
+
+interface Listed {
   /** Nothing has been listed yet. */
   readonly isLoading: boolean;
   /** All that there are are known. */
   readonly isWhole: boolean;
+  /** Why it could not be listed the last time. */
   readonly error: ApiError | null;
+  /** When it last could, epoch milliseconds. */
+  readonly asOfMs: number | null;
 }
 
-const NOTHING_LISTED: Omit<LiveList, 'sessions'> = { isLoading: true, isWhole: false, error: null };
+const NOTHING: Listed = { isLoading: true, isWhole: false, error: null, asOfMs: null };
 
-export function useLiveSessions(filters: LiveFilters): LiveList {
+/** While the cache of the live sessions is away, no change of them is told. */
+export function useLiveSessions(filters: LiveFilters, isCacheAway: boolean): LiveList {
   const sessions = useRef(new LiveSessions()).current;
-  const [state, setState] = useState(NOTHING_LISTED);
+  const [state, setState] = useState(NOTHING);
   const [, draw] = useState(0);
+  const listAgain = useRef(() => {});
   const list = `/api/sessions/active?${query(filters, true)}`;
   const stream = `/api/stream/sessions?state=active&${query(filters, false)}`;
 
   useEffect(() => {
     sessions.clear();
-    setState(NOTHING_LISTED);
+    setState(NOTHING);
+    let hasListed = false;
     const listing = new Repeated(async (signal) => {
       try {
         const isWhole = await listAll(list, sessions, signal, () =>
           setState((last) => ({ ...last, isLoading: false })),
         );
-        setState({ isLoading: false, isWhole, error: null });
+        hasListed = true;
+        setState({ isLoading: false, isWhole, error: null, asOfMs: Date.now() });
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof ApiError)) throw error;
@@ -48,8 +60,11 @@ export function useLiveSessions(filters: LiveFilters): LiveList {
         if (error.isPassing) listing.want();
       }
     }, LIST_PAUSE_MS);
-    const close = openEventStream(stream, {
+    listAgain.current = () => listing.want();
+    const close = openEventStream(WHAT, stream, {
       opened: () => listing.want(),
+      // A list that does not change is better than none.
+      refused: () => hasListed || listing.want(),
       told: ({ event, data }) => {
         if (event === 'session') sessions.set(JSON.parse(data) as Session);
         else if (event === 'gone') sessions.delete((JSON.parse(data) as Session).userId);
@@ -65,6 +80,18 @@ export function useLiveSessions(filters: LiveFilters): LiveList {
       stopWaiting();
     };
   }, [list, stream, sessions]);
+
+  const isOld = isCacheAway && !state.isLoading;
+  useEffect(() => {
+    if (!isOld) return;
+    const why = 'the live cache is away';
+    const tellCurrent = tellStale({ what: WHAT, asOfMs: Date.now(), why });
+    return () => {
+      tellCurrent();
+      listAgain.current();
+    };
+  }, [isOld]);
+  useStale(WHAT, state.asOfMs, state.error);
 
   useEffect(() => {
     const timer = setInterval(() => document.hidden || draw((turn) => turn + 1), DRAW_MS);

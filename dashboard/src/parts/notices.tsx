@@ -1,20 +1,30 @@
-/** What is wrong around all views: no connection, no token. */
+/** What is wrong around all views: no connection, old data, no token. */
 import { useState } from 'preact/hooks';
 import { connection, giveToken, type TokenNeed } from '../connection.ts';
 import { formatClock } from '../format.ts';
 import { useObservable } from '../observable.ts';
+import { staleThings } from '../stale.ts';
 
-export function ConnectionNotice() {
+export function Notices() {
   const { isLost, heardMs } = useObservable(connection);
+  const stale = useObservable(staleThings);
+  // Some of what is shown may have been old already when the connection was lost.
+  const oldestMs = heardMs && Math.min(heardMs, ...stale.map(({ asOfMs }) => asOfMs));
   return (
     <div role="status" class="notices">
-      {isLost && (
+      {isLost ? (
         <p class="notice">
           <strong>No connection.</strong>{' '}
-          {heardMs === null
+          {oldestMs === null
             ? 'Lull does not answer; trying again.'
-            : `You see what was there at ${formatClock(heardMs)}; trying again.`}
+            : `You see what was there at ${formatClock(oldestMs)}; trying again.`}
         </p>
+      ) : (
+        stale.map(({ what, asOfMs, why }) => (
+          <p key={`${what} ${why}`} class="notice">
+            {what} is shown as of {formatClock(asOfMs)}, because {why}; trying again.
+          </p>
+        ))
       )}
     </div>
   );

@@ -66,8 +66,10 @@ export function Facts({ session }: { session: Session }) {
 function Made({ session }: { session: Session }) {
   const { sessionId, closeReason, previousSessionId, firstArrival, lastArrival } = session;
   const path = `${sessionPath(sessionId).replace('/sessions/', '/api/sessions/')}/absorbed`;
-  const absorbed = useResource(`${path} ${session.revision}`, (signal) =>
-    get('/api/sessions/{sessionId}/absorbed', path, signal),
+  const absorbed = useResource(
+    'What this session absorbed',
+    `${path} ${session.revision}`,
+    (signal) => get('/api/sessions/{sessionId}/absorbed', path, signal),
   );
   const ids = absorbed.data?.items ?? [];
   return (

@@ -132,10 +132,14 @@ function SessionFigures({ session, nowMs }: { session: Session; nowMs: number })
 /** The user's sessions on either side. */
 function Beside({ session }: { session: Session }) {
   const { sessionId, revision, state } = session;
-  const { data } = useResource(`beside ${sessionId} ${state} ${revision}`, (signal) =>
-    loadNeighbours(session, signal),
+  const { data, error } = useResource(
+    'What is beside this session',
+    `beside ${sessionId} ${state} ${revision}`,
+    (signal) => loadNeighbours(session, signal),
   );
-  if (data === null) return null;
+  if (data === null) {
+    return error && <p class="aside">The sessions beside it are not known: {error.message}.</p>;
+  }
   const { before, after } = data;
   return (
     <nav class="beside" aria-label="Sessions before and after">

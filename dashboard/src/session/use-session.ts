@@ -5,6 +5,7 @@ import type { Session } from '../api-types.ts';
 import { openEventStream } from '../event-stream.ts';
 import { type Resource, useResource } from '../resource.ts';
 
+const WHAT = 'This session';
 const TRIES = 20;
 const RETRY_MS = 500;
 
@@ -19,7 +20,7 @@ interface Merged {
 export function useSession(sessionId: string, absorbed: (into: string) => void): Resource<Session> {
   const path = `/api/sessions/${encodeURIComponent(sessionId)}`;
   const wasKnown = useRef(false);
-  const asked = useResource(path, async (signal) => {
+  const asked = useResource(WHAT, path, async (signal) => {
     const session = await load(path, wasKnown.current ? TRIES : 1, signal);
     wasKnown.current = true;
     return session;
@@ -37,7 +38,7 @@ export function useSession(sessionId: string, absorbed: (into: string) => void):
       setTold(null);
       reload();
     };
-    return openEventStream(`/api/sessions/active/${encodeURIComponent(userId)}/stream`, {
+    return openEventStream(WHAT, `/api/sessions/active/${encodeURIComponent(userId)}/stream`, {
       opened: askAgain,
       told: ({ event, data }) => {
         if (event === 'skipped') askAgain();

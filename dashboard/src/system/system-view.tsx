@@ -26,6 +26,7 @@ export function SystemView() {
   useTitle('System');
   const system = useSystem();
   const samples = useResource(
+    'What became of events',
     '/metrics',
     async (signal) => samplesOf(await getText('/metrics', signal)),
     EVERY_MS,
@@ -104,7 +105,8 @@ function SystemFigures({ system }: { system: SystemNow }) {
 }
 
 function Health() {
-  const { data, error } = useResource(
+  const { data, error, reload } = useResource(
+    'The health of the parts',
     '/health',
     (signal) => get('/health', '/health', signal),
     EVERY_MS,
@@ -118,7 +120,11 @@ function Health() {
         )}
       </div>
       {data === null ? (
-        error === null && <Loading rows={4} />
+        error === null ? (
+          <Loading rows={4} />
+        ) : (
+          <Refusal error={error} retry={reload} />
+        )
       ) : (
         <ul class="parts">
           {data.parts.map(({ name, status, reason }) => (

@@ -26,6 +26,7 @@ export function useSystem(): Resource<SystemNow> {
   const last = useRef<Reading | null>(null);
   const rates = useRef<number[]>([]);
   return useResource(
+    'The state of the system',
     '/api/system',
     async (signal) => {
       const system = await get('/api/system', '/api/system', signal);
@@ -47,7 +48,7 @@ export function useSystem(): Resource<SystemNow> {
 
 /** The system's clock less the browser's, asked for once; 0 until it is known. */
 export function useAheadMs(): number {
-  const { data } = useResource('ahead', async (signal) => {
+  const { data } = useResource('The time', 'ahead', async (signal) => {
     return aheadOf(await get('/api/system', '/api/system', signal));
   });
   return data ?? 0;

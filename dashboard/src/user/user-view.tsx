@@ -20,6 +20,7 @@ import { useNow } from '../parts/use-now.ts';
 import { useResource } from '../resource.ts';
 import { sessionPath } from '../route.ts';
 
+const WHAT = 'This user';
 const PAGE = 50;
 
 interface UserData {
@@ -31,10 +32,10 @@ interface UserData {
 export function UserView({ userId }: { userId: string }) {
   useTitle(userId);
   const user = encodeURIComponent(userId);
-  const { data, error, reload } = useResource(user, (signal) => loadUser(user, signal));
+  const { data, error, reload } = useResource(WHAT, user, (signal) => loadUser(user, signal));
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const close = openEventStream(`/api/sessions/active/${user}/stream`, {
+    const close = openEventStream(WHAT, `/api/sessions/active/${user}/stream`, {
       opened: () => {},
       // Whatever has changed, the sums and the lists change with it; once a second will do.
       told: () => {
