@@ -35,6 +35,8 @@ export interface Followed {
   readonly lastStableOffset: number;
   readonly highWatermark: number;
   readonly firstOffset: number;
+  /** When that answer came, on the clock that never jumps. */
+  readonly answeredMs: number;
   /** Why the partition can't be read at all. */
   readonly failure: unknown;
 }
@@ -45,6 +47,7 @@ interface Following extends Followed {
   lastStableOffset: number;
   highWatermark: number;
   firstOffset: number;
+  answeredMs: number;
   failure: unknown;
   bufferedBytes: number;
   /** In a request, or waiting to be tried again. */
@@ -88,6 +91,7 @@ export class Fetcher {
       lastStableOffset: -1,
       highWatermark: -1,
       firstOffset: -1,
+      answeredMs: Number.NEGATIVE_INFINITY,
       failure: null,
       bufferedBytes: 0,
       isBusy: false,
@@ -205,6 +209,7 @@ export class Fetcher {
     const { cluster } = this.#options;
     for (;;) {
       const wanted = this.#wantedFrom(leader);
+      this.#wakeMoved(leader);
       if (wanted.length === 0 || this.#closed.signal.aborted) break;
       for (const following of wanted) following.isBusy = true;
       try {
@@ -226,10 +231,25 @@ export class Fetcher {
     const { cluster, topic } = this.#options;
     const wanted: Following[] = [];
     for (const following of this.#followed.values()) {
-      if (following.isBusy || following.failure !== null || this.#isFull(following)) continue;
+      if (!this.#isWanted(following)) continue;
       if (cluster.leaderOf(topic.name, following.partition) === leader) wanted.push(following);
     }
     return wanted;
+  }
+
+  #isWanted(following: Following): boolean {
+    return !following.isBusy && following.failure === null && !this.#isFull(following);
+  }
+
+  /** Others learn of a new leader too: what this broker led may be another's now, unasked for. */
+  #wakeMoved(from: number): void {
+    const { cluster, topic } = this.#options;
+    for (const following of this.#followed.values()) {
+      const leader = cluster.leaderOf(topic.name, following.partition);
+      if (leader === from || !this.#isWanted(following)) continue;
+      const isAsked = leader >= 0 && this.#slotsOf(leader).some(({ isRunning }) => isRunning);
+      if (!isAsked) this.#wake(following.partition);
+    }
   }
 
   /** Returns the bytes of records that came. */
@@ -263,6 +283,7 @@ export class Fetcher {
     const endBefore = following.lastStableOffset;
     const firstBefore = following.firstOffset;
     following.failures = 0;
+    following.answeredMs = this.#options.cluster.clock.monotonicMs();
     // A new leader may know less of what is committed for a moment.
     following.lastStableOffset = Math.max(endBefore, answer.lastStableOffset);
     following.highWatermark = Math.max(following.highWatermark, answer.highWatermark);
