@@ -54,9 +54,11 @@ export interface Live {
   publish(partition: number, position: number, updates: readonly LiveUpdate[]): Promise<boolean>;
   /**
    * Up to which position all of a partition has been published, by whatever process; null when
-   * that isn't known (nothing was, it is waiting to be filled again, or the place is away).
+   * that isn't known (nothing was, it is waiting to be filled again, or the place is away). `from`
+   * is the position at which this process takes the partition up: unless it is the same, nothing
+   * that is published from there on is all of the partition before it has been refilled.
    */
-  publishedPosition(partition: number): Promise<number | null>;
+  publishedPosition(partition: number, from?: number): Promise<number | null>;
   /**
    * Publishes all live sessions of a partition as its state had them at `position` or later, and
    * removes those published at a lower position that aren't among them; commits may be published

@@ -236,6 +236,21 @@ describe('live on Redis', { skip }, () => {
     assert.deepEqual(asked, []);
   });
 
+  it('claims no position over what was missing when the partition was taken up', async (t) => {
+    const options = { ...newLog(server), clock: systemClock };
+    const [old, owner, next] = await Promise.all([1, 2, 3].map(() => open(t, options)));
+    const state = async function* () {
+      yield [update(sessionOf('a', 1))];
+    };
+    assert.equal(await old!.refill(0, 5, state()), true);
+    // Its state is further on than what has been published, and it dies before it has filled in.
+    assert.equal(await owner!.publishedPosition(0, 8), 5);
+    assert.equal(await owner!.publish(0, 9, [update(sessionOf('b', 1))]), false);
+    assert.equal(await next!.publishedPosition(0, 9), 5);
+    assert.equal(await next!.refill(0, 9, state()), true);
+    assert.equal(await next!.publish(0, 10, [update(sessionOf('b', 2))]), true);
+  });
+
   /** Until so many processes listen to a log. */
   async function subscribers(logId: string, count: number): Promise<void> {
     const channel = `lull:1:${logId}:changes`;

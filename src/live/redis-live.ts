@@ -107,8 +107,8 @@ export class RedisLive implements Live {
     return this.#publisher.publish(partition, position, updates);
   }
 
-  publishedPosition(partition: number): Promise<number | null> {
-    return this.#publisher.publishedPosition(partition);
+  publishedPosition(partition: number, from?: number): Promise<number | null> {
+    return this.#publisher.publishedPosition(partition, from);
   }
 
   refill(

@@ -112,15 +112,17 @@ export class RedisPublisher {
     this.#listeners.clear();
   }
 
-  async publishedPosition(partition: number): Promise<number | null> {
+  async publishedPosition(partition: number, from?: number): Promise<number | null> {
     const { connection, keys } = this.#options;
     if (this.#gaps.has(partition)) return null;
     try {
       const found = await connection.ask((client) => client.hGet(keys.positions, `${partition}`));
       const position = found === null ? null : Number(found);
       if (this.#isBehind(partition, position)) this.#miss(partition, null);
-      if (position === null || this.#gaps.has(partition)) return null;
-      this.#positions.set(partition, position);
+      if (this.#gaps.has(partition)) return null;
+      // What lies between the two has not been published, and a later position must not hide it.
+      if (from !== undefined && position !== from) this.#gaps.add(partition);
+      else if (position !== null) this.#positions.set(partition, position);
       return position;
     } catch (error) {
       orThrow(error);
@@ -165,7 +167,7 @@ export class RedisPublisher {
       if (!isFilled) return this.#superseded(partition);
       this.#positions.set(partition, filling.position);
       this.#gaps.delete(partition);
-      if (this.#gaps.size === 0) this.#refused.over();
+      this.#refused.over();
       return true;
     } catch (error) {
       orThrow(error);

@@ -129,8 +129,8 @@ export class FaultyLive implements Live {
     return isPublished;
   }
 
-  publishedPosition(partition: number) {
-    return this.#inner.publishedPosition(partition);
+  publishedPosition(partition: number, from?: number) {
+    return this.#inner.publishedPosition(partition, from);
   }
 
   refill(...of: Parameters<Live['refill']>) {

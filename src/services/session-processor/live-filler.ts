@@ -44,7 +44,7 @@ export class LiveFiller {
   async takeUp(partition: number, signal: AbortSignal): Promise<void> {
     // As it was before the first commit here, by which the two would differ.
     const position = this.#store.position(partition);
-    const published = await this.#live.publishedPosition(partition);
+    const published = await this.#live.publishedPosition(partition, position);
     if (signal.aborted) return;
     if (published === position) this.#level.add(partition);
     else await this.#inTurn(signal, () => this.#fill(partition, signal));
