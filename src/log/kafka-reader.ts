@@ -50,7 +50,7 @@ export async function openKafkaReader(
 ): Promise<KafkaReader> {
   const reader = new KafkaReader(options);
   try {
-    await reader.refreshEnds(signal);
+    await reader.refreshEnds([], signal);
     void reader.watch();
     return reader;
   } catch (error) {
@@ -130,7 +130,7 @@ export class KafkaReader implements TopicReader {
   async read(partition: number, fromOffset: number, maxBytes: number): Promise<LogRecord[]> {
     const place = this.#place(partition);
     this.assertOpen();
-    const from = Math.max(fromOffset, place.firstOffset);
+    const from = this.#kept(place, fromOffset);
     const wanted: Wanted = { from, endOffset: place.endOffset, maxBytes };
     if (from >= wanted.endOffset) return [];
     const isNext = place.followed === null || from === place.strayEnd;
@@ -138,6 +138,15 @@ export class KafkaReader implements TopicReader {
       this.#start(place, from);
     }
     return this.#readAhead(place, wanted);
+  }
+
+  /** The first offset from there on that the log still has. */
+  #kept(place: Place, offset: number): number {
+    const { partition, firstOffset } = place;
+    if (offset >= firstOffset) return offset;
+    const lost = { topic: this.name, partition, offset, firstOffset };
+    this.#options.cluster.logger.error(lost, 'records were deleted before they had been read');
+    return firstOffset;
   }
 
   close(): void {
@@ -162,11 +171,11 @@ export class KafkaReader implements TopicReader {
     }
   }
 
-  /** Asks where those partitions begin and end of which no fetch brings news. */
-  async refreshEnds(signal?: AbortSignal): Promise<void> {
+  /** Asks where these begin and end, and those partitions of which no fetch brings news. */
+  async refreshEnds(partitions: readonly number[] = [], signal?: AbortSignal): Promise<void> {
     const silent = this.#places
       .map(({ partition }) => partition)
-      .filter((partition) => !this.#fetcher.isFetching(partition));
+      .filter((one) => partitions.includes(one) || !this.#fetcher.isFetching(one));
     if (silent.length === 0) return;
     const [first, end] = await Promise.all([
       this.#listed(silent, EARLIEST, signal),
@@ -189,7 +198,7 @@ export class KafkaReader implements TopicReader {
           leftMs = checkMs;
           await cluster.retry(() => refreshTopic(cluster, topic), signal);
         }
-        await this.refreshEnds(signal);
+        await this.refreshEnds([], signal);
       } catch (error) {
         if (signal.aborted) return;
         this.#fail(error);
@@ -279,7 +288,7 @@ export class KafkaReader implements TopicReader {
       this.assertOpen();
       const fetched = await this.#fetchOnce(place, from, bytes);
       if (fetched === null) {
-        from = Math.max(from, place.firstOffset);
+        from = this.#kept(place, from);
         continue;
       }
       const records = recordsOf(fetched, { ...wanted, from });

@@ -54,8 +54,8 @@ export class KafkaTopic implements Topic {
     return this.#reader.read(partition, fromOffset, maxBytes);
   }
 
-  refreshEnds(): Promise<void> {
-    return this.#reader.refreshEnds();
+  refreshEnds(partitions?: readonly number[]): Promise<void> {
+    return this.#reader.refreshEnds(partitions);
   }
 
   /** Bytes of records that the brokers don't have yet. */

@@ -67,8 +67,11 @@ export interface TopicReader {
    * the end. Starts at `firstOffset` when `fromOffset` is below it.
    */
   read(partition: number, fromOffset: number, maxBytes: number): Promise<LogRecord[]>;
-  /** Brings the offsets of both ends up to date, where what is known of them may be older. */
-  refreshEnds?(): Promise<void>;
+  /**
+   * Brings the offsets of both ends up to date, where what is known of them may be older: of these
+   * partitions by asking, of all others as far as news of them don't come by themselves.
+   */
+  refreshEnds?(partitions?: readonly number[]): Promise<void>;
   /** Calls back after the end of a partition has moved; returns the way to stop it. */
   onAppend(listener: (partition: number) => void): () => void;
 }

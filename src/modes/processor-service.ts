@@ -25,7 +25,7 @@ export async function startProcessor(parts: Parts): Promise<RunningService> {
     ...processorMetrics(metrics, live),
     ...{ input: events, store, live, clock },
     isOwner: () => group.isMember,
-    standbyAsOfMs: (partition) => standbyAsOfMs(store, partition, clock.nowMs()),
+    standbyAsOfMs: (partition) => store.standbyAsOfMs(partition),
   });
   const group = new Group({
     cluster,
@@ -105,11 +105,4 @@ async function openStore(parts: Parts): Promise<KafkaStore> {
     },
     lifecycle.signal,
   );
-}
-
-/** Since when a copy is known to have everything; null where there is none. */
-function standbyAsOfMs(store: KafkaStore, partition: number, nowMs: number): number | null {
-  const lagRecords = store.lagRecords(partition);
-  if (lagRecords === null) return null;
-  return lagRecords === 0 ? nowMs : store.currentMs(partition);
 }

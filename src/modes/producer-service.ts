@@ -40,7 +40,7 @@ async function seenThrough(parts: Parts, backfilled: Promise<number>): Promise<v
       if (signal.aborted) return;
     }
   }
-  await sessions.refreshEnds(signal);
+  await sessions.refreshEnds([], signal);
   const ends = Array.from({ length: sessions.partitionCount }, (_, partition) =>
     sessions.endOffset(partition),
   );

@@ -41,6 +41,9 @@ const CHUNK_BYTES = 8 * 1024 * 1024;
 /** As the brokers have it, packed. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
 
+/** Answers come at least twice a second from a broker that can be reached. */
+const ANSWER_AGE_MS = 3000;
+
 export class Follower {
   readonly #options: FollowerOptions;
   readonly #fetcher: Fetcher;
@@ -48,6 +51,8 @@ export class Follower {
   /** With something to apply. */
   readonly #ready = new Set<number>();
   readonly #seen = new SeenKeys();
+  /** Which change of what is followed was asked for last. */
+  #lastChange = 0;
   /** Of what is followed; never rejects. */
   #changes: Promise<void> = Promise.resolve();
   #isPumping = false;
@@ -91,12 +96,19 @@ export class Follower {
 
   /** Follows these; of those that it followed before, `kept` as well, which will be opened soon. */
   standBy(standby: readonly number[], kept: readonly number[]): Promise<void> {
+    const number = ++this.#lastChange;
+    // What one change is about may be opened by now, if another has been asked for.
+    const isOver = () => number !== this.#lastChange || this.#isClosed;
     const change = async () => {
       const wanted = new Set([...standby, ...kept]);
-      for (const partition of this.#tracked.keys()) {
+      for (const partition of [...this.#tracked.keys()]) {
+        if (isOver()) return;
         if (!wanted.has(partition)) await this.release(partition);
       }
-      for (const partition of standby) await this.#track(partition);
+      for (const partition of standby) {
+        if (isOver()) return;
+        await this.#track(partition);
+      }
     };
     // One after the other, so that the last call has the last word.
     const turn = this.#changes.then(change);
@@ -123,9 +135,16 @@ export class Follower {
     return Math.max(0, followed.highWatermark - tracked.nextOffset);
   }
 
+  /** Whether the copy has everything, by an answer that is not too old to tell. */
+  isCurrent(partition: number): boolean {
+    const answeredMs = this.#fetcher.followed(partition)?.answeredMs ?? Number.NEGATIVE_INFINITY;
+    const ageMs = this.#options.cluster.clock.monotonicMs() - answeredMs;
+    return ageMs <= ANSWER_AGE_MS && this.lagRecords(partition) === 0;
+  }
+
   /** Partitions whose copies have everything. */
   current(): number[] {
-    return [...this.#tracked.keys()].filter((partition) => this.lagRecords(partition) === 0);
+    return [...this.#tracked.keys()].filter((partition) => this.isCurrent(partition));
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,7 @@ import type { Cluster } from '../kafka/cluster.ts';
 import { committedOffsets } from '../kafka/committed-offsets.ts';
 import type { Assignment } from '../kafka/group.ts';
 import { LATEST, listOffsets } from '../kafka/offsets.ts';
-import type { ReadyTopic } from '../kafka/topics.ts';
+import { type ReadyTopic, refreshTopic } from '../kafka/topics.ts';
 import { type PartitionBatches, TransactionAborted, Transactions } from '../kafka/transactions.ts';
 import type { TopicReader } from '../log/log.ts';
 import { changelogBatches, outputBatches } from './changelog.ts';
@@ -43,6 +43,7 @@ export interface OutputTarget {
 
 /** How often copies that have everything are marked so; well below any retention. */
 const CURRENT_INTERVAL_MS = 10 * 60_000;
+const WATCH_INTERVAL_MS = 30_000;
 
 /** Opens the folder, and ends what this instance's earlier process may have left open. */
 export async function openKafkaStore(
@@ -112,6 +113,7 @@ export class KafkaStore implements StateStore {
   async begin(signal?: AbortSignal): Promise<void> {
     await this.#transactions.begin(signal);
     void this.#keepCurrent();
+    void this.#watchTopics();
   }
 
   /** What this instance was in the group when it last joined; null before the first time. */
@@ -129,8 +131,13 @@ export class KafkaStore implements StateStore {
     return this.#follower.lagRecords(partition);
   }
 
-  /** When the copy of a partition last had everything, epoch milliseconds; 0 without one. */
-  currentMs(partition: number): number {
+  /**
+   * Since when a standby copy has everything, epoch milliseconds: now, if it has; null where there
+   * is none.
+   */
+  standbyAsOfMs(partition: number): number | null {
+    if (this.#follower.lagRecords(partition) === null) return null;
+    if (this.#follower.isCurrent(partition)) return this.#options.cluster.clock.nowMs();
     return this.#copies.get(partition)?.currentMs ?? 0;
   }
 
@@ -292,7 +299,12 @@ export class KafkaStore implements StateStore {
   #compare(partition: number, committed: number, checkpoint: Checkpoint | null): void {
     const known = checkpoint?.nextOffset ?? -1;
     if (committed === known) return;
-    const { groupId, inputTopic, changelog } = this.#options;
+    const { groupId, inputTopic, changelog, cluster } = this.#options;
+    if (committed < 0) {
+      // Brokers forget those of a group that has been empty for a week; the next commit restores it.
+      const message = 'the group has no position any more: that in the changelog counts';
+      return cluster.logger.warn({ groupId, partition, nextOffset: known }, message);
+    }
     const place = (offset: number) => (offset < 0 ? 'none' : `${offset}`);
     throw new LullError(
       'changelog_mismatch',
@@ -311,6 +323,23 @@ export class KafkaStore implements StateStore {
       await this.#copies.keepCurrent([...current], clock.nowMs()).catch((error: unknown) => {
         if (!signal.aborted) logger.error({ err: error }, 'the state can not be written');
       });
+    }
+  }
+
+  /** Topics that were deleted and made anew have lost what was written: nothing may follow it. */
+  async #watchTopics(): Promise<void> {
+    const { cluster, changelog, outputs } = this.#options;
+    const { signal } = this.#closing;
+    const topics = [changelog, ...[...outputs.values()].map(({ topic }) => topic)];
+    while (!signal.aborted) {
+      await cluster.clock.sleep(WATCH_INTERVAL_MS, signal);
+      try {
+        for (const topic of topics) await cluster.retry(() => refreshTopic(cluster, topic), signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#failure ??= error as Error;
+        return;
+      }
     }
   }
 

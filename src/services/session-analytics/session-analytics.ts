@@ -200,7 +200,7 @@ class AnalyticsLoop {
     const { topic, clock } = this.#options;
     if (topic.refreshEnds === undefined) return own.ends;
     for (let looks = 1; ; looks++) {
-      await topic.refreshEnds();
+      await topic.refreshEnds([...own.ends.keys()]);
       const ends = this.#endsOf(own.ends.keys());
       const isShort = stored.some((one) => one.nextOffset > ends.get(one.partition)!);
       if (!isShort || looks === END_LOOKS || own !== this.#assignment) return ends;

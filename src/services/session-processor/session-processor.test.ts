@@ -85,6 +85,31 @@ test('a partition that is slow to open holds up no other', async (context) => {
   assert.deepEqual([await eventCount(0), await eventCount(1)], [1, 1]);
 });
 
+test('a commit that is taken back while it is paused opens nothing', async (context) => {
+  const { store, processor, send, eventCount } = await openSystem(context);
+  await processor.assign([0]);
+  const seen = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  store.beforeCommit = async () => {
+    seen.resolve();
+    await gate.promise;
+    throw new CommitAborted('the transaction took too long');
+  };
+  const offset = await send(0);
+  await seen.promise;
+  const paused = processor.pause();
+  let opened = 0;
+  store.beforeOpen = async () => void opened++;
+  gate.resolve();
+  await paused;
+  await clock.sleep(20);
+  assert.deepEqual([opened, ...statesOf(processor)], [0, '0 restoring']);
+  store.beforeCommit = async () => {};
+  await processor.assign([0]);
+  assert.equal(await processor.waitVisible(0, offset, LONG_MS), 'published');
+  assert.equal(await eventCount(0), 1);
+});
+
 test('what was not committed is forgotten with its assignment, and read again', async (context) => {
   const { store, processor, send, eventCount } = await openSystem(context);
   await processor.assign([0, 1]);

@@ -60,6 +60,8 @@ export class SessionProcessor implements SessionQuery {
   /** Openings of earlier assignments that have not settled yet. */
   #opening: Promise<unknown> = Promise.resolve();
   #isStarted = false;
+  /** What is assigned may be somebody else's by now: nothing is opened until the next `assign`. */
+  #isPaused = false;
   #isClosing = false;
   #failure: Error | null = null;
   #commit: Promise<void> = Promise.resolve();
@@ -89,6 +91,7 @@ export class SessionProcessor implements SessionQuery {
    * under way is over. Until the next `assign` every partition counts as restoring.
    */
   async pause(): Promise<void> {
+    this.#isPaused = true;
     this.#drop();
     await this.#commit.catch(() => {});
   }
@@ -99,6 +102,7 @@ export class SessionProcessor implements SessionQuery {
    */
   async assign(partitions: readonly number[]): Promise<void> {
     if (this.#isOver) return;
+    this.#isPaused = false;
     this.#drop();
     const assignment = new Assignment(partitions);
     this.#assignment = assignment;
@@ -349,6 +353,7 @@ export class SessionProcessor implements SessionQuery {
       waitMs = 0;
       if (this.#assignment !== assignment || this.#isOver) return;
     }
+    if (this.#isPaused) return;
     // A failure has been told by then.
     await this.assign(assignment.partitions).catch(() => {});
   }
