@@ -301,7 +301,7 @@ export class KafkaStore implements StateStore {
     if (committed === known) return;
     const { groupId, inputTopic, changelog, cluster } = this.#options;
     if (committed < 0) {
-      // Brokers forget those of a group that has been empty for a week; the next commit restores it.
+      // Brokers forget that of a group that was empty for a week; the next commit restores it.
       const message = 'the group has no position any more: that in the changelog counts';
       return cluster.logger.warn({ groupId, partition, nextOffset: known }, message);
     }
