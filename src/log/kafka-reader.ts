@@ -212,8 +212,10 @@ export class KafkaReader implements TopicReader {
     for (const place of this.#places) this.#wake(place);
   }
 
-  #listed(partitions: number[], timestampMs: number, signal = this.#closed.signal) {
+  #listed(partitions: number[], timestampMs: number, given?: AbortSignal) {
     const { cluster } = this.#options;
+    const { signal: closed } = this.#closed;
+    const signal = given === undefined ? closed : AbortSignal.any([given, closed]);
     return listOffsets(cluster, this.name, partitions, timestampMs, 'committed', signal);
   }
 

@@ -54,8 +54,8 @@ export class KafkaTopic implements Topic {
     return this.#reader.read(partition, fromOffset, maxBytes);
   }
 
-  refreshEnds(partitions?: readonly number[]): Promise<void> {
-    return this.#reader.refreshEnds(partitions);
+  refreshEnds(partitions?: readonly number[], signal?: AbortSignal): Promise<void> {
+    return this.#reader.refreshEnds(partitions, signal);
   }
 
   /** Bytes of records that the brokers don't have yet. */

@@ -71,7 +71,7 @@ export interface TopicReader {
    * Brings the offsets of both ends up to date, where what is known of them may be older: of these
    * partitions by asking, of all others as far as news of them don't come by themselves.
    */
-  refreshEnds?(partitions?: readonly number[]): Promise<void>;
+  refreshEnds?(partitions?: readonly number[], signal?: AbortSignal): Promise<void>;
   /** Calls back after the end of a partition has moved; returns the way to stop it. */
   onAppend(listener: (partition: number) => void): () => void;
 }

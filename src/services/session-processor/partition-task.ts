@@ -320,7 +320,7 @@ async function reaches(options: TaskOptions, offset: number): Promise<boolean> {
   const { input, partition, clock, signal } = options;
   for (let looks = 0; input.endOffset(partition) < offset; looks++) {
     if (input.refreshEnds === undefined || looks === END_LOOKS || signal.aborted) return false;
-    await input.refreshEnds([partition]);
+    await input.refreshEnds([partition], signal);
     if (input.endOffset(partition) < offset) await clock.sleep(END_LOOK_MS, signal);
   }
   return true;
