@@ -304,6 +304,12 @@ suite('the dashboard', { ...bound, skip: unless(hasBrowser, NO_BROWSER) }, () =>
     await shown('Bridged two sessions into one');
     await post(system.url, event('too-late', 60 * 40));
     await shown('Too late');
+    const outcome = (name: string | RegExp) => page.getByRole('row').filter({ hasText: name });
+    await outcome('Too late')
+      .filter({ hasText: /0\.[1-9]\s*1$/ })
+      .waitFor();
+    await post(system.url, { userId: 'nobody' });
+    await outcome(/^Refused: .* on arrival/).waitFor();
   });
 
   test('what is planted in any field is text, in every view', brief, async () => {

@@ -1,36 +1,22 @@
 /** How the system is: its parts, its partitions, what becomes of events, how to send them. */
-import { get, getText } from '../api.ts';
+import { get } from '../api.ts';
 import { token } from '../connection.ts';
-import {
-  formatCount,
-  formatDuration,
-  formatKnown,
-  formatShare,
-  formatType,
-  NONE,
-} from '../format.ts';
+import { formatCount, formatDuration, formatKnown, NONE } from '../format.ts';
 import { Figure } from '../parts/figure.tsx';
 import { FirstEvent } from '../parts/first-event.tsx';
 import { Loading, Refusal } from '../parts/states.tsx';
 import { useTitle } from '../parts/title.ts';
 import { useResource } from '../resource.ts';
+import { EventOutcomes, SessionOutcomes } from './outcomes.tsx';
 import { PartitionTable } from './partition-table.tsx';
-import { type Sample, samplesOf, sumBy } from './prometheus.ts';
 import { RateFigure } from './rate-figure.tsx';
 import { type SystemNow, useSystem } from './use-system.ts';
 
 const EVERY_MS = 5000;
-const EVENTS = 'lull_events_processed_total';
 
 export function SystemView() {
   useTitle('System');
   const system = useSystem();
-  const samples = useResource(
-    'What became of events',
-    '/metrics',
-    async (signal) => samplesOf(await getText('/metrics', signal)),
-    EVERY_MS,
-  );
   const { data } = system;
   if (data === null) {
     return (
@@ -59,11 +45,11 @@ export function SystemView() {
       <SystemFigures system={data} />
       <div class="columns even">
         <Health />
-        <Fates samples={samples.data ?? []} />
+        <EventOutcomes />
       </div>
       <PartitionTable system={data} />
       <div class="columns even">
-        <SessionCounts counts={data.sessions} />
+        <SessionOutcomes system={data} />
         <section class="panel">
           <h2>Send events</h2>
           <div class="panel-body">
@@ -141,91 +127,3 @@ function Health() {
     </section>
   );
 }
-
-/** Of this process: where processors run elsewhere, it has counted no events. */
-function Fates({ samples }: { samples: readonly Sample[] }) {
-  const fates = sumBy(samples, EVENTS, 'fate');
-  const refused = samples.filter(({ labels }) => ['late', 'rejected'].includes(labels['fate']!));
-  const reasons = [
-    ...sumBy(refused, EVENTS, 'reason'),
-    ...sumBy(samples, 'lull_collector_events_rejected_total', 'code'),
-  ];
-  const total = fates.reduce((sum, [, count]) => sum + count, 0);
-  return (
-    <section class="panel">
-      <h2>What became of events</h2>
-      {total === 0 ? (
-        <p class="panel-body soft">This process has counted none since it started.</p>
-      ) : (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Fate</th>
-              <th scope="col">Events</th>
-              <th scope="col">Share</th>
-            </tr>
-          </thead>
-          <tbody>
-            {fates.map(([fate, count]) => (
-              <tr key={fate}>
-                <td>{FATES[fate] ?? fate}</td>
-                <td>{formatCount(count)}</td>
-                <td>{formatShare(count / total)}</td>
-              </tr>
-            ))}
-            {reasons.map(([reason, count]) => (
-              <tr key={`reason ${reason}`}>
-                <td>Refused: {reason === '' ? 'late' : formatType(reason)}</td>
-                <td>{formatCount(count)}</td>
-                <td />
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
-    </section>
-  );
-}
-
-const FATES: Readonly<Record<string, string>> = {
-  opened: 'Opened a session',
-  extended: 'Extended a session',
-  bridged: 'Bridged two sessions into one',
-  amended: 'Amended a closed session',
-  duplicate: 'Duplicate, counted only',
-  late: 'Too late',
-  rejected: 'Timed in the future',
-};
-
-function SessionCounts({ counts }: { counts: SystemNow['sessions'] }) {
-  const entries = Object.entries(counts);
-  return (
-    <section class="panel">
-      <h2>What became of sessions</h2>
-      {entries.length === 0 ? (
-        <p class="panel-body soft">The processors can't be asked from here.</p>
-      ) : (
-        <table>
-          <tbody>
-            {entries.map(([name, count]) => (
-              <tr key={name}>
-                <td>{COUNTS[name] ?? name}</td>
-                <td>{formatCount(count)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
-    </section>
-  );
-}
-
-const COUNTS: Readonly<Record<string, string>> = {
-  opened: 'Opened',
-  merged: 'Absorbed by another',
-  closed: 'Closed',
-  amended: 'Amended after they closed',
-  revived: 'Open again after they closed',
-  settled: 'Settled: nothing changes them any more',
-  capped: 'Cut by a bound',
-};

@@ -3,6 +3,7 @@ import { useRef } from 'preact/hooks';
 import { get } from '../api.ts';
 import type { Answers } from '../api-types.ts';
 import { type Resource, useResource } from '../resource.ts';
+import { type Counts, RecentCounts } from './rates.ts';
 
 const EVERY_MS = 2000;
 /** Two minutes of them. */
@@ -15,6 +16,8 @@ export interface SystemNow extends System {
   readonly aheadMs: number;
   /** Events a second that the log was given, the newest last; empty before the second answer. */
   readonly rates: readonly number[];
+  /** What became of sessions, a second; null where that can't be said. */
+  readonly sessionRates: Counts | null;
 }
 
 interface Reading {
@@ -25,6 +28,7 @@ interface Reading {
 export function useSystem(): Resource<SystemNow> {
   const last = useRef<Reading | null>(null);
   const rates = useRef<number[]>([]);
+  const sessions = useRef(new RecentCounts()).current;
   return useResource(
     'The state of the system',
     '/api/system',
@@ -40,7 +44,13 @@ export function useSystem(): Resource<SystemNow> {
         rates.current = rates.current.slice(-RATE_SLOTS);
       }
       if (system.partitions.length > 0) last.current = reading;
-      return { ...system, aheadMs: aheadOf(system), rates: rates.current };
+      const asked = system.partitions.map(({ state }) => state).join();
+      return {
+        ...system,
+        aheadMs: aheadOf(system),
+        rates: rates.current,
+        sessionRates: sessions.perSecond(system.sessions, asked),
+      };
     },
     EVERY_MS,
   );
