@@ -201,7 +201,13 @@ suite('the dashboard', { ...bound, skip: unless(hasBrowser, NO_BROWSER) }, () =>
     await arrived(`/sessions/${first!.sessionId}`);
     await shown('became part of this one');
     await page.locator('.event-list').getByText('/between').waitFor();
-    await open(`/sessions/${second.sessionId}`);
+    // History hears of it a moment after the page has.
+    const { sessionId } = second;
+    await eventually(
+      () => get(`${system.url}/api/sessions/${sessionId}`),
+      ({ status }) => status === 200,
+    );
+    await open(`/sessions/${sessionId}`);
     await arrived(`/sessions/${first!.sessionId}`);
     await page.locator('.facts').getByText(second.sessionId).waitFor();
   });

@@ -7,6 +7,8 @@ import { type Resource, useResource } from '../resource.ts';
 
 const WHAT = 'This session';
 const TRIES = 20;
+/** An id that was absorbed a moment ago is on its way to history too; a mistyped one is not. */
+const FIRST_TRIES = 3;
 const RETRY_MS = 500;
 
 /** What is sent of a session that another absorbed. */
@@ -21,7 +23,7 @@ export function useSession(sessionId: string, absorbed: (into: string) => void):
   const path = `/api/sessions/${encodeURIComponent(sessionId)}`;
   const wasKnown = useRef(false);
   const asked = useResource(WHAT, path, async (signal) => {
-    const session = await load(path, wasKnown.current ? TRIES : 1, signal);
+    const session = await load(path, wasKnown.current ? TRIES : FIRST_TRIES, signal);
     wasKnown.current = true;
     return session;
   });
