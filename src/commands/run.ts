@@ -1,5 +1,5 @@
 /** `lull run`: one or more services in this process, on Kafka, Redis and PostgreSQL. */
-import { type Config, checkRun, withoutPassword } from '../config.ts';
+import { checkRun, withoutPassword } from '../config.ts';
 import { LullError } from '../errors.ts';
 import type { DistributedOptions, ServiceName } from '../modes/distributed.ts';
 import { systemClock } from '../ops/clock.ts';
@@ -76,9 +76,9 @@ async function serve(options: Omit<DistributedOptions, 'onBackfill'>): Promise<v
       report.progress(() => backfillLine(reached));
     },
   });
-  console.log(runScreen(config, services, system.url));
   const { kafkaServers, redisUrl, databaseUrl } = config;
   const servers = [kafkaServers, withoutPassword(redisUrl), withoutPassword(databaseUrl)];
+  console.log(runScreen(services, system.url, servers));
   const line = { ...startLine(config, system.url), services: [...services], servers };
   logger.info(line, 'Lull is running');
   const ready = system.ready.then(() => {
@@ -95,9 +95,12 @@ function chosen(given: readonly string[], ports: Readonly<Record<ServiceName, nu
   throw new LullError('wrong_usage', `there is no service ${wrong}: ${known.join(', ')}`);
 }
 
-function runScreen(config: Config, services: ReadonlySet<string>, url: string): string {
-  const { kafkaServers, redisUrl, databaseUrl } = config;
+function runScreen(
+  services: ReadonlySet<string>,
+  url: string,
+  [kafka, redis, postgres]: readonly string[],
+): string {
   return `Lull is running: ${url}
 ${[...services].join(', ')}; see ${url}/health and ${url}/metrics
-Kafka ${kafkaServers}, Redis ${withoutPassword(redisUrl)}, PostgreSQL ${withoutPassword(databaseUrl)}`;
+Kafka ${kafka}, Redis ${redis}, PostgreSQL ${postgres}`;
 }

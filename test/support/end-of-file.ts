@@ -4,11 +4,11 @@
  */
 import { after } from 'node:test';
 
-const patienceMs = 30_000;
+const PATIENCE_MS = 30_000;
 
 // The runner's own process loads this too; it has no tests of its own.
 if (process.env.NODE_TEST_CONTEXT !== undefined)
-  after(() => void setTimeout(end, patienceMs).unref());
+  after(() => void setTimeout(end, PATIENCE_MS).unref());
 
 function end(): void {
   const held = process.getActiveResourcesInfo().join(', ');
